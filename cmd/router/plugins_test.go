@@ -42,6 +42,15 @@ func astray(t *testing.T) []byte {
 	return bytes.ReplaceAll(code, []byte("/private-api/crypto-orders/"), []byte("/private-api/crypto-ordres/"))
 }
 
+// loosened is PayPlay with settings that may be empty.
+func loosened(t *testing.T) []byte {
+	t.Helper()
+	code := shipped(t, "payplay")
+	require.Contains(t, string(code), `"slug": {"type": "string", "minLength": 1,`)
+	return bytes.ReplaceAll(code, []byte(`"slug": {"type": "string", "minLength": 1,`),
+		[]byte(`"slug": {"type": "string", "minLength": 0,`))
+}
+
 func (w *harness) plugin(name string) api.Plugin {
 	w.t.Helper()
 	a := w.ask("GET", w.router+"/v1/plugins/"+name, "")
@@ -110,6 +119,68 @@ func TestPluginIsSwappedWhileTheRouterRuns(t *testing.T) {
 	} {
 		require.Contains(t, events, said)
 	}
+}
+
+// A module whose manifest lets the router do more is refused with a table of what, and the audit log has who allowed it.
+func TestALooserManifestIsRefused(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	w.create(byPayPlay)
+	before := w.serving("payplay")
+	other := w.put("payplay", "", loosened(t))
+	require.Equal(t, 409, other.status, string(other.body))
+	refused := read[api.Problem](t, other)
+	require.Equal(t, "urn:payrouter:problem:plugin-loosened", refused.Type)
+	const field = "settings_schema/properties/slug/minLength"
+	expected := []api.PluginChange{{
+		Field: field, Before: "1", After: "0", Direction: "looser", Allow: "manifest",
+		Why: "it accepts settings that satisfy the schema",
+	}}
+	require.Equal(t, expected, refused.Plugin.Manifest)
+	require.Equal(t, before, w.serving("payplay"))
+
+	allowed := w.put("payplay", "?allow=manifest", loosened(t))
+	require.Equal(t, 200, allowed.status, string(allowed.body))
+	require.Equal(t, expected, read[api.PluginInstall](t, allowed).Manifest)
+	acts := read[struct {
+		Data []api.Act
+		More bool
+	}](t, w.ask("GET", w.router+"/v1/audit?act=plugin.replace", "")).Data
+	require.Len(t, acts, 2)
+	require.Equal(t, "refused", acts[0].Outcome)
+	require.Contains(t, acts[0].Problem, field)
+	require.Equal(t, "done", acts[1].Outcome)
+	require.Contains(t, string(acts[1].Before), `"allow":["manifest"]`)
+	require.Contains(t, string(acts[1].After), `"looser":[{"field":"`+field+`"`)
+}
+
+// Before a module is sent anywhere, the command shows the same table, and fails where something is looser.
+func TestPluginDiff(t *testing.T) {
+	t.Parallel()
+	dir, compiled := plugins(t)
+	diff := func(former, candidate string) (string, error) {
+		var out bytes.Buffer
+		err := (&pluginDiffCommand{Former: former, Candidate: candidate, Compiled: compiled}).Run(
+			&host{ctx: t.Context(), stdout: &out, log: slog.New(slog.DiscardHandler)})
+		return out.String(), err
+	}
+	active, looser := filepath.Join(dir, "payplay.wasm"), filepath.Join(t.TempDir(), "looser.wasm")
+	require.NoError(t, os.WriteFile(looser, loosened(t), 0o600))
+	shown, err := diff(active, looser)
+	require.EqualError(t, err, "looser differences: 1")
+	require.Equal(t, []string{
+		"direction  field                                      before  now  allow     what the router does by it",
+		"looser     settings_schema/properties/slug/minLength  1       0    manifest  " +
+			"it accepts settings that satisfy the schema",
+	}, strings.Split(strings.TrimSpace(shown), "\n"))
+	shown, err = diff(looser, active)
+	require.NoError(t, err)
+	require.Contains(t, shown, "stricter   settings_schema/properties/slug/minLength  0       1\n")
+	shown, err = diff(active, active)
+	require.NoError(t, err)
+	require.Equal(t, "the manifests are equal\n", shown)
+	_, err = diff(active, filepath.Join(dir, "paygrt.wasm"))
+	require.ErrorContains(t, err, `paygrt.wasm is "paygrt", and `)
 }
 
 // The folder is watched, and an upload outlives a restart.

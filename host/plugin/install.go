@@ -265,9 +265,9 @@ func compared(former *Generation, changes []manifest.Change) string {
 	if former == nil {
 		return "no former version is active"
 	}
-	detail := fmt.Sprintf("with %s: %d differences of the manifest", former.manifest.GetVersion(), len(changes))
+	detail := fmt.Sprintf("with %s, differences of the manifest: %d", former.manifest.GetVersion(), len(changes))
 	if looser := len(manifest.Loosened(changes)); looser > 0 {
-		detail += fmt.Sprintf(", of which %d are looser and allowed", looser)
+		detail += fmt.Sprintf(", looser and allowed: %d", looser)
 	}
 	return detail
 }

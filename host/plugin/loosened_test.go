@@ -57,6 +57,6 @@ func TestReportHasTheManifestsDifferences(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, refused.Changes, installed.Changes)
 	i := slices.IndexFunc(installed.Steps, func(e plugin.Event) bool { return e.Step == plugin.StepCompare })
-	require.Equal(t, "with 1.0.0: 2 differences of the manifest, of which 1 are looser and allowed",
+	require.Equal(t, "with 1.0.0, differences of the manifest: 2, looser and allowed: 1",
 		installed.Steps[i].Detail)
 }
