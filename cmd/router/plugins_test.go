@@ -154,6 +154,42 @@ func TestALooserManifestIsRefused(t *testing.T) {
 	require.Contains(t, string(acts[1].After), `"looser":[{"field":"`+field+`"`)
 }
 
+// After a start nothing is recorded. A swap says so, and a file in the folder becomes active once payments show that it
+// may.
+func TestASwapAfterAStartIsUnproven(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), shipped(t, name), 0o600))
+	}
+	w := build(t, plan{command: serveCommand{Plugins: dir, Watch: true}})
+	before := w.serving("payplay")
+	other := w.put("payplay", "", marked(shipped(t, "payplay"), "a"))
+	require.Equal(t, 409, other.status, string(other.body))
+	refused := read[api.Problem](t, other)
+	require.Equal(t, "urn:payrouter:problem:plugin-unproven", refused.Type)
+	require.Zero(t, refused.Plugin.Shadow.Flows)
+	require.Empty(t, refused.Plugin.Shadow.Covered)
+	require.Contains(t, refused.Plugin.Shadow.NotCovered, "CreateCryptoOrder")
+	require.Contains(t, refused.Plugin.Shadow.NotCovered, "callbacks")
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "payplay.wasm"), marked(shipped(t, "payplay"), "b"), 0o600))
+	require.Eventually(t, func() bool {
+		return strings.Count(fmt.Sprint(w.plugin("payplay").Events), "no evidence") == 2
+	}, time.Minute, 5*time.Millisecond)
+	require.Equal(t, before, w.serving("payplay"))
+	w.create(byPayPlay)
+	require.Eventually(t, func() bool { return w.serving("payplay") != before }, time.Minute, 5*time.Millisecond)
+
+	w.create(byPayPlay)
+	good := w.put("payplay", "", marked(shipped(t, "payplay"), "c"))
+	require.Equal(t, 200, good.status, string(good.body))
+	covered := read[api.PluginInstall](t, good).Shadow.Covered
+	require.Contains(t, covered, api.PluginCoverage{
+		Operation: "CreateCryptoOrder", Results: map[string]int{"requires_action": 2},
+	})
+}
+
 // Before a module is sent anywhere, the command shows the same table, and fails where something is looser.
 func TestPluginDiff(t *testing.T) {
 	t.Parallel()
@@ -212,7 +248,7 @@ func TestWorseCanaryIsGivenUp(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{environ: []string{"ROUTER_PROVIDERS__PAYPLAY__BREAKER__FAILURES=10000"}})
 	before := w.serving("payplay")
-	tried := w.put("payplay", "?canary=50&allow=requests,outcomes", astray(t))
+	tried := w.put("payplay", "?canary=50&allow=requests,outcomes,unproven", astray(t))
 	require.Equal(t, 200, tried.status, string(tried.body))
 	candidate := read[api.PluginInstall](t, tried).Digest
 	require.Equal(t, 50, w.plugin("payplay").Canary.Share)
@@ -270,7 +306,7 @@ func TestSignedPluginsOnly(t *testing.T) {
 		if claim == "not base 64" {
 			header = "?"
 		}
-		a := w.put("payplay", "", code, "Plugin-Signature", header)
+		a := w.put("payplay", "?allow=unproven", code, "Plugin-Signature", header)
 		if row.problem == "" {
 			require.Equal(t, 200, a.status, string(a.body))
 			continue

@@ -74,8 +74,8 @@ type Plugin struct {
 
 // PluginDifference is one difference between a candidate and the active generation. It has no payer data.
 type PluginDifference struct {
-	Kind      string   `json:"kind" enum:"requests,outcomes,failures,fuel"`
-	Operation string   `json:"operation"`
+	Kind      string   `json:"kind" enum:"requests,outcomes,callbacks,failures,fuel"`
+	Operation string   `json:"operation" doc:"Empty for a callback"`
 	PaymentID string   `json:"payment_id,omitempty"`
 	Call      int      `json:"call,omitempty" doc:"Number of the plugin call within the flow; 1 is prepare"`
 	Lines     []string `json:"lines" example:"- request/body/amount: \"49.90\""`
@@ -86,11 +86,20 @@ type PluginShadow struct {
 	Flows      int                `json:"flows"`
 	Requests   int                `json:"requests" doc:"How many differ in what would be sent"`
 	Outcomes   int                `json:"outcomes"`
+	Callbacks  int                `json:"callbacks" doc:"How many callbacks would be read, trusted or answered differently"`
 	Failures   int                `json:"failures"`
 	Fuel       int                `json:"fuel" doc:"Operations that burn too much more"`
 	FuelBefore int64              `json:"fuel_before"`
 	FuelNow    int64              `json:"fuel_now"`
 	Examples   []PluginDifference `json:"examples,omitempty" doc:"The first few of each kind"`
+	Covered    []PluginCoverage   `json:"covered" doc:"What was repeated"`
+	NotCovered []string           `json:"not_covered,omitempty" doc:"Operations of which nothing is recorded; callbacks"`
+}
+
+// PluginCoverage is how much is recorded of an operation.
+type PluginCoverage struct {
+	Operation string         `json:"operation" doc:"Empty for callbacks"`
+	Results   map[string]int `json:"results" doc:"Recordings by what came of them: a status, a verdict, a callback's trust"`
 }
 
 // PluginChange is one difference between a candidate's manifest and the active generation's.
@@ -175,9 +184,13 @@ func installOf(r plugin.Report) *PluginInstall {
 	}
 	shadow := &PluginShadow{
 		Flows: r.Shadow.Flows, Requests: r.Shadow.Differences[replay.Requests],
-		Outcomes: r.Shadow.Differences[replay.Outcomes],
+		Outcomes: r.Shadow.Differences[replay.Outcomes], Callbacks: r.Shadow.Differences[replay.Callbacks],
 		Failures: r.Shadow.Differences[replay.Failures], Fuel: r.Shadow.Differences[replay.Fuel],
 		FuelBefore: r.Shadow.FuelBefore, FuelNow: r.Shadow.FuelNow,
+		Covered: make([]PluginCoverage, len(r.Shadow.Covered)), NotCovered: r.Shadow.NotCovered,
+	}
+	for i, covered := range r.Shadow.Covered {
+		shadow.Covered[i] = PluginCoverage(covered)
 	}
 	for _, d := range r.Shadow.Examples {
 		shadow.Examples = append(shadow.Examples, PluginDifference{
@@ -283,7 +296,7 @@ type putPluginInput struct {
 
 	Canary int `query:"canary" minimum:"0" maximum:"99" doc:"Percentage of new payments that use it; 0 means all"`
 
-	Allow []string `query:"allow" enum:"requests,outcomes,failures,fuel,secrets,hosts,older,manifest" doc:"Differences to accept"`
+	Allow []string `query:"allow" enum:"requests,outcomes,callbacks,failures,fuel,secrets,hosts,older,manifest,unproven" doc:"What to accept"`
 
 	Signature string `header:"Plugin-Signature" maxLength:"8192" doc:"Its minisign file in base64, where it is signed"`
 	RawBody   []byte `contentType:"application/wasm"`

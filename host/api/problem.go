@@ -309,6 +309,10 @@ var problems = []struct {
 		problemKind{"plugin-differs", http.StatusConflict, "The plugin would do otherwise with recorded payments", 0},
 	},
 	{
+		plugin.ErrUnproven,
+		problemKind{"plugin-unproven", http.StatusConflict, "There is no recorded payment to compare the plugin by", 0},
+	},
+	{
 		plugin.ErrIncompatible,
 		problemKind{"plugin-incompatible", http.StatusConflict, "The configuration cannot work with it", 0},
 	},

@@ -24,6 +24,8 @@ var (
 	ErrPinned = errors.New("digest not pinned")
 	// ErrShadow: it answers recorded calls differently from the active generation.
 	ErrShadow = errors.New("differs from the active generation")
+	// ErrUnproven: there is no recorded flow to compare it by.
+	ErrUnproven = errors.New("no evidence")
 	// ErrIncompatible: the configuration cannot work with it.
 	ErrIncompatible = errors.New("not compatible with the configuration")
 	// ErrUnknown: there is no such plugin, or no such generation of it.

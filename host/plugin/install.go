@@ -23,20 +23,23 @@ import (
 // Allowance is a difference of a candidate that an operator accepts.
 type Allowance string
 
-// What may be allowed, beside replay's kinds of differences: requests, outcomes, failures, fuel.
+// What may be allowed, beside replay's kinds of differences: requests, outcomes, callbacks, failures, fuel.
 const (
 	AllowSecrets Allowance = Allowance(manifest.AllowSecrets)
 	AllowHosts   Allowance = Allowance(manifest.AllowHosts)
 	AllowOlder   Allowance = "older"
 	// AllowManifest: the manifest lets the host do more than the active one.
 	AllowManifest Allowance = Allowance(manifest.AllowManifest)
+	// AllowUnproven: nothing is recorded that it could be compared by.
+	AllowUnproven Allowance = "unproven"
 )
 
 // Allowances are all of them, in the order in which they are documented.
 func Allowances() []Allowance {
 	return []Allowance{
-		Allowance(replay.Requests), Allowance(replay.Outcomes), Allowance(replay.Failures), Allowance(replay.Fuel),
-		AllowSecrets, AllowHosts, AllowOlder, AllowManifest,
+		Allowance(replay.Requests), Allowance(replay.Outcomes), Allowance(replay.Callbacks),
+		Allowance(replay.Failures), Allowance(replay.Fuel),
+		AllowSecrets, AllowHosts, AllowOlder, AllowManifest, AllowUnproven,
 	}
 }
 

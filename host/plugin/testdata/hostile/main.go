@@ -194,9 +194,21 @@ func receive(_, size int32) int64 {
 	if callback.GetMethod() != "POST" {
 		return done("a step is no receipt")
 	}
-	return answer(&abi.Answer{Result: &abi.Answer_Receipt{Receipt: &abi.Receipt{
+	receipt := &abi.Receipt{
 		Reference: string(callback.GetBody()), DedupeKey: strconv.FormatInt(time.Now().UnixMilli(), 10),
-	}}})
+		Trust: abi.Receipt_TRUST_LOOK_UP, Reply: &abi.CallbackReply{Status: 200},
+	}
+	switch word("receive") {
+	case "trap":
+		return int64(*(*byte)(unsafe.Pointer(uintptr(0xffff_fff0))))
+	case "ignore":
+		receipt.Trust = abi.Receipt_TRUST_IGNORE
+	case "believe":
+		receipt.Trust, receipt.SignatureValue = abi.Receipt_TRUST_SIGNED, "any"
+	case "500":
+		receipt.Reply.Status = 500
+	}
+	return answer(&abi.Answer{Result: &abi.Answer_Receipt{Receipt: receipt}})
 }
 
 // send asks for a request about a payment. Its state holds which variant it is of.
