@@ -121,7 +121,7 @@ func TestPluginIsSwappedWhileTheRouterRuns(t *testing.T) {
 	}
 }
 
-// A module whose manifest lets the router do more is refused with a table of what, and the audit log has who allowed it.
+// A module whose manifest lets the router do more is refused with a table of what. The audit log has who allowed it.
 func TestALooserManifestIsRefused(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})

@@ -86,7 +86,7 @@ type PluginShadow struct {
 	Flows      int                `json:"flows"`
 	Requests   int                `json:"requests" doc:"How many differ in what would be sent"`
 	Outcomes   int                `json:"outcomes"`
-	Callbacks  int                `json:"callbacks" doc:"How many callbacks would be read, trusted or answered differently"`
+	Callbacks  int                `json:"callbacks" doc:"How many callbacks would be read or answered differently"`
 	Failures   int                `json:"failures"`
 	Fuel       int                `json:"fuel" doc:"Operations that burn too much more"`
 	FuelBefore int64              `json:"fuel_before"`
@@ -99,7 +99,7 @@ type PluginShadow struct {
 // PluginCoverage is how much is recorded of an operation.
 type PluginCoverage struct {
 	Operation string         `json:"operation" doc:"Empty for callbacks"`
-	Results   map[string]int `json:"results" doc:"Recordings by what came of them: a status, a verdict, a callback's trust"`
+	Results   map[string]int `json:"results" doc:"Recordings by what came of them: a status, verdict or trust"`
 }
 
 // PluginChange is one difference between a candidate's manifest and the active generation's.
@@ -216,7 +216,7 @@ func (a *api) registerPlugins(described huma.API) {
 		"Its signature, imports, manifest, how that differs from the active one, and what it would do to the last "+
 			"payments are looked at first; any of them "+
 			"may refuse it, and then what served "+
-			"serves on. Payments that are under way end with what they began with.",
+			"serves on. allow accepts what would refuse it. Payments that are under way end with what they began with.",
 		http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	put.MaxBodyBytes = mostModule
 	nameOf := func(in *putPluginInput) string { return in.Name }
@@ -296,7 +296,7 @@ type putPluginInput struct {
 
 	Canary int `query:"canary" minimum:"0" maximum:"99" doc:"Percentage of new payments that use it; 0 means all"`
 
-	Allow []string `query:"allow" enum:"requests,outcomes,callbacks,failures,fuel,secrets,hosts,older,manifest,unproven" doc:"What to accept"`
+	Allow []string `query:"allow" enum:"requests,outcomes,callbacks,failures,fuel,secrets,hosts,older,manifest,unproven"`
 
 	Signature string `header:"Plugin-Signature" maxLength:"8192" doc:"Its minisign file in base64, where it is signed"`
 	RawBody   []byte `contentType:"application/wasm"`

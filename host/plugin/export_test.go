@@ -10,7 +10,7 @@ func Worse(stable, canary Figures) string {
 	return worse(stable, canary, CanarySettings{}.withDefaults())
 }
 
-// ErrorOfCompare is what the compare step finds against a manifest that replaces another, with some differences allowed.
+// ErrorOfCompare is what the compare step finds against a manifest that replaces another, with some allowances.
 func (r *Registry) ErrorOfCompare(before, after *abi.Manifest, allow ...Allowance) error {
 	return r.compare(Candidate{Allow: allow}, &Generation{manifest: after}, &Generation{manifest: before},
 		manifest.Compare(before, after))
