@@ -1,7 +1,7 @@
 package plugin
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -40,7 +40,7 @@ func (r *Registry) compare(c Candidate, g, former *Generation, changes []manifes
 		}
 		return nil
 	}
-	return cmp.Or(sameSecrets(c, former.manifest, g.manifest), sameHosts(c, former.manifest, g.manifest),
+	return errors.Join(sameSecrets(c, former.manifest, g.manifest), sameHosts(c, former.manifest, g.manifest),
 		notLooser(c, changes))
 }
 
