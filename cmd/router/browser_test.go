@@ -160,7 +160,7 @@ func TestNoWebPageOfAnotherOriginActsInARealBrowser(t *testing.T) {
 	b := newBrowser(t)
 	w := build(t, plan{})
 	// A rollback of this one would have an effect.
-	put := w.ask("PUT", w.router+"/v1/plugins/paygrt", string(marked(shipped(t, "paygrt"), "next")),
+	put := w.ask("PUT", w.router+"/v1/plugins/paygrt?allow=unproven", string(marked(shipped(t, "paygrt"), "next")),
 		"Content-Type", "application/wasm")
 	require.Equal(t, 200, put.status, string(put.body))
 	before := w.ask("GET", w.router+"/v1/plugins/paygrt", "")

@@ -140,8 +140,8 @@ func TestDocumentsCommandsAreThere(t *testing.T) {
 	for _, d := range documents(t) {
 		for line := range strings.Lines(strings.ReplaceAll(strings.Join(d.blocks(""), ""), "\\\n", "")) {
 			line, _, _ = strings.Cut(strings.TrimPrefix(line, "$ "), " #")
-			line = strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(line, "[FILE]", "routing.yaml"),
-				"build/plugins", modules))
+			line = strings.TrimSpace(strings.NewReplacer(
+				"[FILE]", "routing.yaml", "build/plugins", modules, "build/next", modules).Replace(line))
 			name, arguments, _ := strings.Cut(line, " ")
 			switch name {
 			case "build/router":

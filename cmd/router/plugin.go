@@ -19,6 +19,8 @@ type pluginCommand struct {
 
 	Check pluginCheckCommand `cmd:"" help:"Check that the router accepts a module and that bad input does not break it."`
 
+	Diff pluginDiffCommand `cmd:"" help:"Show how a module's manifest differs from the active one, and what is looser."`
+
 	Inspect pluginInspectCommand `cmd:"" help:"Show what is in a plugin's module, and what it costs."`
 	Keygen  pluginKeygenCommand  `cmd:"" help:"Make a pair of keys to sign plugins with."`
 	Sign    pluginSignCommand    `cmd:"" help:"Sign a plugin's module, for its name and version."`

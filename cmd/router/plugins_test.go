@@ -42,6 +42,15 @@ func astray(t *testing.T) []byte {
 	return bytes.ReplaceAll(code, []byte("/private-api/crypto-orders/"), []byte("/private-api/crypto-ordres/"))
 }
 
+// loosened is PayPlay with settings that may be empty.
+func loosened(t *testing.T) []byte {
+	t.Helper()
+	code := shipped(t, "payplay")
+	require.Contains(t, string(code), `"slug": {"type": "string", "minLength": 1,`)
+	return bytes.ReplaceAll(code, []byte(`"slug": {"type": "string", "minLength": 1,`),
+		[]byte(`"slug": {"type": "string", "minLength": 0,`))
+}
+
 func (w *harness) plugin(name string) api.Plugin {
 	w.t.Helper()
 	a := w.ask("GET", w.router+"/v1/plugins/"+name, "")
@@ -112,6 +121,104 @@ func TestPluginIsSwappedWhileTheRouterRuns(t *testing.T) {
 	}
 }
 
+// A module whose manifest lets the router do more is refused with a table of what. The audit log has who allowed it.
+func TestALooserManifestIsRefused(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	w.create(byPayPlay)
+	before := w.serving("payplay")
+	other := w.put("payplay", "", loosened(t))
+	require.Equal(t, 409, other.status, string(other.body))
+	refused := read[api.Problem](t, other)
+	require.Equal(t, "urn:payrouter:problem:plugin-loosened", refused.Type)
+	const field = "settings_schema/properties/slug/minLength"
+	expected := []api.PluginChange{{
+		Field: field, Before: "1", After: "0", Direction: "looser", Allow: "manifest",
+		Why: "it accepts settings that satisfy the schema",
+	}}
+	require.Equal(t, expected, refused.Plugin.Manifest)
+	require.Equal(t, before, w.serving("payplay"))
+
+	allowed := w.put("payplay", "?allow=manifest", loosened(t))
+	require.Equal(t, 200, allowed.status, string(allowed.body))
+	require.Equal(t, expected, read[api.PluginInstall](t, allowed).Manifest)
+	acts := read[struct {
+		Data []api.Act
+		More bool
+	}](t, w.ask("GET", w.router+"/v1/audit?act=plugin.replace", "")).Data
+	require.Len(t, acts, 2)
+	require.Equal(t, "refused", acts[0].Outcome)
+	require.Contains(t, acts[0].Problem, field)
+	require.Equal(t, "done", acts[1].Outcome)
+	require.Contains(t, string(acts[1].Before), `"allow":["manifest"]`)
+	require.Contains(t, string(acts[1].After), `"looser":[{"field":"`+field+`"`)
+}
+
+// After a start nothing is recorded. A swap says so, and a file in the folder becomes active once payments show that it
+// may.
+func TestASwapAfterAStartIsUnproven(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), shipped(t, name), 0o600))
+	}
+	w := build(t, plan{command: serveCommand{Plugins: dir, Watch: true}})
+	before := w.serving("payplay")
+	other := w.put("payplay", "", marked(shipped(t, "payplay"), "a"))
+	require.Equal(t, 409, other.status, string(other.body))
+	refused := read[api.Problem](t, other)
+	require.Equal(t, "urn:payrouter:problem:plugin-unproven", refused.Type)
+	require.Zero(t, refused.Plugin.Shadow.Flows)
+	require.Empty(t, refused.Plugin.Shadow.Covered)
+	require.Contains(t, refused.Plugin.Shadow.NotCovered, "CreateCryptoOrder")
+	require.Contains(t, refused.Plugin.Shadow.NotCovered, "callbacks")
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "payplay.wasm"), marked(shipped(t, "payplay"), "b"), 0o600))
+	require.Eventually(t, func() bool {
+		return strings.Count(fmt.Sprint(w.plugin("payplay").Events), "no evidence") == 2
+	}, time.Minute, 5*time.Millisecond)
+	require.Equal(t, before, w.serving("payplay"))
+	w.create(byPayPlay)
+	require.Eventually(t, func() bool { return w.serving("payplay") != before }, time.Minute, 5*time.Millisecond)
+
+	w.create(byPayPlay)
+	good := w.put("payplay", "", marked(shipped(t, "payplay"), "c"))
+	require.Equal(t, 200, good.status, string(good.body))
+	covered := read[api.PluginInstall](t, good).Shadow.Covered
+	require.Contains(t, covered, api.PluginCoverage{
+		Operation: "CreateCryptoOrder", Results: map[string]int{"requires_action": 2},
+	})
+}
+
+// Before a module is sent anywhere, the command shows the same table, and fails where something is looser.
+func TestPluginDiff(t *testing.T) {
+	t.Parallel()
+	dir, compiled := plugins(t)
+	diff := func(former, candidate string) (string, error) {
+		var out bytes.Buffer
+		err := (&pluginDiffCommand{Former: former, Candidate: candidate, Compiled: compiled}).Run(
+			&host{ctx: t.Context(), stdout: &out, log: slog.New(slog.DiscardHandler)})
+		return out.String(), err
+	}
+	active, looser := filepath.Join(dir, "payplay.wasm"), filepath.Join(t.TempDir(), "looser.wasm")
+	require.NoError(t, os.WriteFile(looser, loosened(t), 0o600))
+	shown, err := diff(active, looser)
+	require.EqualError(t, err, "looser differences: 1")
+	require.Equal(t, []string{
+		"direction  field                                      before  now  allow     what the router does by it",
+		"looser     settings_schema/properties/slug/minLength  1       0    manifest  " +
+			"it accepts settings that satisfy the schema",
+	}, strings.Split(strings.TrimSpace(shown), "\n"))
+	shown, err = diff(looser, active)
+	require.NoError(t, err)
+	require.Contains(t, shown, "stricter   settings_schema/properties/slug/minLength  0       1\n")
+	shown, err = diff(active, active)
+	require.NoError(t, err)
+	require.Equal(t, "the manifests are equal\n", shown)
+	_, err = diff(active, filepath.Join(dir, "paygrt.wasm"))
+	require.ErrorContains(t, err, `paygrt.wasm is "paygrt", and `)
+}
+
 // The folder is watched, and an upload outlives a restart.
 func TestPluginsComeByTheFolderAndStayAfterARestart(t *testing.T) {
 	t.Parallel()
@@ -141,7 +248,7 @@ func TestWorseCanaryIsGivenUp(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{environ: []string{"ROUTER_PROVIDERS__PAYPLAY__BREAKER__FAILURES=10000"}})
 	before := w.serving("payplay")
-	tried := w.put("payplay", "?canary=50&allow=requests,outcomes", astray(t))
+	tried := w.put("payplay", "?canary=50&allow=requests,outcomes,unproven", astray(t))
 	require.Equal(t, 200, tried.status, string(tried.body))
 	candidate := read[api.PluginInstall](t, tried).Digest
 	require.Equal(t, 50, w.plugin("payplay").Canary.Share)
@@ -199,7 +306,7 @@ func TestSignedPluginsOnly(t *testing.T) {
 		if claim == "not base 64" {
 			header = "?"
 		}
-		a := w.put("payplay", "", code, "Plugin-Signature", header)
+		a := w.put("payplay", "?allow=unproven", code, "Plugin-Signature", header)
 		if row.problem == "" {
 			require.Equal(t, 200, a.status, string(a.body))
 			continue
@@ -424,8 +531,8 @@ func TestRefusedModuleStaysRefusedAfterARestart(t *testing.T) {
 
 	a := again.put("payplay", "", astray(t))
 	require.Equal(t, "urn:payrouter:problem:plugin-refused-before", read[api.Problem](t, a).Type)
-	a = again.put("payplay", "?allow=requests", astray(t))
+	a = again.put("payplay", "?allow=requests,unproven", astray(t))
 	require.Equal(t, 200, a.status, string(a.body))
-	require.Equal(t, []string{"requests"}, again.plugin("payplay").Admitted.Allowed)
+	require.Equal(t, []string{"requests", "unproven"}, again.plugin("payplay").Admitted.Allowed)
 	require.Empty(t, again.plugin("payplay").Refused)
 }

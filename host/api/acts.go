@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -67,6 +68,24 @@ func pluginState[In, Out any](a *api, name func(*In) string) func(context.Contex
 		}
 		return pluginOf(status, false)
 	}
+}
+
+// replacedState is how a plugin stands that is replaced, with the differences that are allowed: they are in the log
+// before the act begins. After it there are those of the manifest that needed it.
+func (a *api) replacedState(_ context.Context, in *putPluginInput, out *installOutput) any {
+	shown := struct {
+		Plugin *Plugin        `json:"plugin,omitempty"`
+		Allow  []string       `json:"allow,omitempty"`
+		Looser []PluginChange `json:"looser,omitempty"`
+	}{Allow: in.Allow}
+	if status, found := a.settings.Plugins.Plugin(in.Name); found {
+		of := pluginOf(status, false)
+		shown.Plugin = &of
+	}
+	if out != nil {
+		shown.Looser = slices.DeleteFunc(slices.Clone(out.Body.Manifest), func(c PluginChange) bool { return c.Allow == "" })
+	}
+	return shown
 }
 
 // endpointState is a webhook endpoint, without its secret.

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/manifest"
 	"payrouter/host/plugin/replay"
 )
 
@@ -112,8 +113,8 @@ func allowancesOf(allowances []plugin.Allowance) []string {
 
 // PluginDifference is one difference between a candidate and the active generation. It has no payer data.
 type PluginDifference struct {
-	Kind      string   `json:"kind" enum:"requests,outcomes,failures,fuel"`
-	Operation string   `json:"operation"`
+	Kind      string   `json:"kind" enum:"requests,outcomes,callbacks,failures,fuel"`
+	Operation string   `json:"operation" doc:"Empty for a callback"`
 	PaymentID string   `json:"payment_id,omitempty"`
 	Call      int      `json:"call,omitempty" doc:"Number of the plugin call within the flow; 1 is prepare"`
 	Lines     []string `json:"lines" example:"- request/body/amount: \"49.90\""`
@@ -124,11 +125,30 @@ type PluginShadow struct {
 	Flows      int                `json:"flows"`
 	Requests   int                `json:"requests" doc:"How many differ in what would be sent"`
 	Outcomes   int                `json:"outcomes"`
+	Callbacks  int                `json:"callbacks" doc:"How many callbacks would be read or answered differently"`
 	Failures   int                `json:"failures"`
 	Fuel       int                `json:"fuel" doc:"Operations that burn too much more"`
 	FuelBefore int64              `json:"fuel_before"`
 	FuelNow    int64              `json:"fuel_now"`
 	Examples   []PluginDifference `json:"examples,omitempty" doc:"The first few of each kind"`
+	Covered    []PluginCoverage   `json:"covered" doc:"What was repeated"`
+	NotCovered []string           `json:"not_covered,omitempty" doc:"Operations of which nothing is recorded; callbacks"`
+}
+
+// PluginCoverage is how much is recorded of an operation.
+type PluginCoverage struct {
+	Operation string         `json:"operation" doc:"Empty for callbacks"`
+	Results   map[string]int `json:"results" doc:"Recordings by what came of them: a status, verdict or trust"`
+}
+
+// PluginChange is one difference between a candidate's manifest and the active generation's.
+type PluginChange struct {
+	Field     string `json:"field" example:"operations/CreateOrder/idempotency"`
+	Before    string `json:"before" example:"none"`
+	After     string `json:"after" example:"safe"`
+	Direction string `json:"direction" enum:"looser,stricter,neutral" doc:"What it does to what the router may do"`
+	Why       string `json:"why,omitempty" doc:"What the router does by the field, where it is looser"`
+	Allow     string `json:"allow,omitempty" enum:"manifest,hosts,secrets" doc:"What accepts it, where it is looser"`
 }
 
 // PluginInstall is how far a module came.
@@ -139,7 +159,11 @@ type PluginInstall struct {
 	Generation int64         `json:"generation,omitempty"`
 	Unchanged  bool          `json:"unchanged,omitempty" doc:"It serves already"`
 	Steps      []PluginEvent `json:"steps"`
-	Shadow     *PluginShadow `json:"shadow,omitempty"`
+
+	Manifest []PluginChange `json:"manifest,omitempty" doc:"How its manifest differs from the active one, looser first"`
+	Omitted  int            `json:"manifest_omitted,omitempty" doc:"How many more differences there are"`
+
+	Shadow *PluginShadow `json:"shadow,omitempty"`
 }
 
 func pluginOf(s plugin.Status, events bool) Plugin {
@@ -181,19 +205,34 @@ func pluginEvents(events []plugin.Event) []PluginEvent {
 	return shown
 }
 
+func pluginChanges(changes []manifest.Change) []PluginChange {
+	shown := make([]PluginChange, len(changes))
+	for i, c := range changes {
+		shown[i] = PluginChange{
+			Field: c.Field, Before: c.Before, After: c.After, Direction: string(c.Direction), Why: c.Why,
+			Allow: string(c.Allow),
+		}
+	}
+	return shown
+}
+
 func installOf(r plugin.Report) *PluginInstall {
 	shown := &PluginInstall{
 		Name: r.Name, Version: r.Version, Digest: r.Digest, Generation: r.Generation, Unchanged: r.Unchanged,
-		Steps: pluginEvents(r.Steps),
+		Steps: pluginEvents(r.Steps), Manifest: pluginChanges(r.Changes), Omitted: r.Omitted,
 	}
 	if r.Shadow == nil {
 		return shown
 	}
 	shadow := &PluginShadow{
 		Flows: r.Shadow.Flows, Requests: r.Shadow.Differences[replay.Requests],
-		Outcomes: r.Shadow.Differences[replay.Outcomes],
+		Outcomes: r.Shadow.Differences[replay.Outcomes], Callbacks: r.Shadow.Differences[replay.Callbacks],
 		Failures: r.Shadow.Differences[replay.Failures], Fuel: r.Shadow.Differences[replay.Fuel],
 		FuelBefore: r.Shadow.FuelBefore, FuelNow: r.Shadow.FuelNow,
+		Covered: make([]PluginCoverage, len(r.Shadow.Covered)), NotCovered: r.Shadow.NotCovered,
+	}
+	for i, covered := range r.Shadow.Covered {
+		shadow.Covered[i] = PluginCoverage(covered)
 	}
 	for _, d := range r.Shadow.Examples {
 		shadow.Examples = append(shadow.Examples, PluginDifference{
@@ -216,14 +255,15 @@ func (a *api) registerPlugins(described huma.API) {
 	huma.Register(described, endpoint("get-plugin", http.MethodGet, "/{name}", "Get a plugin",
 		"With the steps of its last changes, and how its canary does.", http.StatusNotFound), a.getPlugin)
 	put := endpoint("put-plugin", http.MethodPut, "/{name}", "Make a module serve",
-		"Its signature, imports, manifest and what it would do to the last payments are looked at first; any of them "+
+		"Its signature, imports, manifest, how that differs from the active one, and what it would do to the last "+
+			"payments are looked at first; any of them "+
 			"may refuse it, and then what served "+
-			"serves on. Payments that are under way end with what they began with.",
+			"serves on. allow accepts what would refuse it. Payments that are under way end with what they began with.",
 		http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	put.MaxBodyBytes = plugin.MaxModule
 	nameOf := func(in *putPluginInput) string { return in.Name }
 	huma.Register(described, put, recorded(a, act[putPluginInput, installOutput]{
-		"plugin.replace", nameOf, pluginState[putPluginInput, installOutput](a, nameOf), a.putPlugin,
+		"plugin.replace", nameOf, a.replacedState, a.putPlugin,
 	}))
 	huma.Register(described,
 		endpoint("rollback-plugin", http.MethodPost, "/{name}/rollback", "Go back to a former generation",
@@ -298,7 +338,7 @@ type putPluginInput struct {
 
 	Canary int `query:"canary" minimum:"0" maximum:"99" doc:"Percentage of new payments that use it; 0 means all"`
 
-	Allow []string `query:"allow" enum:"requests,outcomes,failures,fuel,secrets,hosts,older" doc:"Differences to accept"`
+	Allow []string `query:"allow" enum:"requests,outcomes,callbacks,failures,fuel,secrets,hosts,older,manifest,unproven"`
 
 	Signature string `header:"Plugin-Signature" maxLength:"8192" doc:"Its minisign file in base64, where it is signed"`
 	RawBody   []byte `contentType:"application/wasm"`

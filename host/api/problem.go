@@ -303,12 +303,22 @@ var problems = []struct {
 	},
 	{plugin.ErrHosts, problemKind{"plugin-new-hosts", http.StatusConflict, "The plugin names new hosts", 0}},
 	{
+		plugin.ErrLoosened,
+		problemKind{
+			"plugin-loosened", http.StatusConflict, "The plugin's manifest lets the router do what it may not do now", 0,
+		},
+	},
+	{
 		plugin.ErrPinned,
 		problemKind{"plugin-not-pinned", http.StatusConflict, "The configuration pins another digest", 0},
 	},
 	{
 		plugin.ErrShadow,
 		problemKind{"plugin-differs", http.StatusConflict, "The plugin would do otherwise with recorded payments", 0},
+	},
+	{
+		plugin.ErrUnproven,
+		problemKind{"plugin-unproven", http.StatusConflict, "There is no recorded payment to compare the plugin by", 0},
 	},
 	{
 		plugin.ErrIncompatible,

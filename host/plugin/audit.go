@@ -17,7 +17,7 @@ const (
 	StepCompile Step = "compile"
 	// StepDescribe: the plugin returns its manifest, which is checked.
 	StepDescribe Step = "describe"
-	// StepCompare: name, version, secrets and hosts are compared with the active generation's.
+	// StepCompare: name, version and manifest are compared with the active generation's.
 	StepCompare Step = "compare"
 	StepPin     Step = "pin"
 	// StepShadow: recorded flows are run through the candidate.

@@ -11,10 +11,11 @@ import (
 	"golang.org/x/mod/semver"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/plugin/manifest"
 )
 
-// compare compares a candidate with the active generation of its name.
-func (r *Registry) compare(c Candidate, g, former *Generation) error {
+// compare compares a candidate with the active generation of its name. changes are the differences of its manifest.
+func (r *Registry) compare(c Candidate, g, former *Generation, changes []manifest.Change) error {
 	name := g.manifest.GetName()
 	if c.Name != "" && c.Name != name {
 		return &RefusedError{Step: StepCompare, Reason: ErrName, What: fmt.Sprintf("it is %q, not %q", name, c.Name)}
@@ -37,7 +38,37 @@ func (r *Registry) compare(c Candidate, g, former *Generation) error {
 		}
 		return nil
 	}
-	return errors.Join(sameSecrets(c, former.manifest, g.manifest), sameHosts(c, former.manifest, g.manifest))
+	return errors.Join(sameSecrets(c, former.manifest, g.manifest), sameHosts(c, former.manifest, g.manifest),
+		notLooser(c, changes))
+}
+
+// maxNamed are the looser differences that a refusal names; the report has all.
+const maxNamed = 3
+
+// notLooser refuses a manifest that lets the host do what the active one does not, unless that is allowed.
+func notLooser(c Candidate, changes []manifest.Change) error {
+	var named []string
+	var needs []Allowance
+	refused := 0
+	for _, change := range manifest.Loosened(changes) {
+		if c.allows(Allowance(change.Allow)) {
+			continue
+		}
+		if refused++; refused <= maxNamed {
+			named = append(named, fmt.Sprintf("%s: %s → %s (%s)", change.Field, change.Before, change.After, change.Why))
+		}
+		needs = union(needs, []Allowance{Allowance(change.Allow)})
+	}
+	if refused == 0 {
+		return nil
+	}
+	if refused > maxNamed {
+		named = append(named, fmt.Sprintf("%d more", refused-maxNamed))
+	}
+	return &RefusedError{
+		Step: StepCompare, Reason: ErrLoosened, What: strings.Join(named, "; "),
+		Hint: "allow " + allowances(needs) + ", if that is intended", Needs: needs,
+	}
 }
 
 // onlyFile refuses a second file of the folder for a plugin.

@@ -22,10 +22,14 @@ var (
 	ErrSecrets = errors.New("secret list changed")
 	// ErrHosts: it would send to hosts that the active generation does not name.
 	ErrHosts = errors.New("new hosts")
+	// ErrLoosened: its manifest lets the host do what the active generation's does not.
+	ErrLoosened = errors.New("manifest loosened")
 	// ErrPinned: the configuration pins another digest.
 	ErrPinned = errors.New("digest not pinned")
 	// ErrShadow: it answers recorded calls differently from the active generation.
 	ErrShadow = errors.New("differs from the active generation")
+	// ErrUnproven: there is no recorded flow to compare it by.
+	ErrUnproven = errors.New("no evidence")
 	// ErrIncompatible: the configuration cannot work with it.
 	ErrIncompatible = errors.New("not compatible with the configuration")
 	// ErrUnknown: there is no such plugin, or no such generation of it.

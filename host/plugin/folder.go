@@ -166,7 +166,7 @@ func (r *Registry) loadCandidate(ctx context.Context, c Candidate, t *trail) err
 	defer generation.Release()
 	r.changing.Lock()
 	defer r.changing.Unlock()
-	if err := r.compare(c, generation, nil); err != nil {
+	if err := r.compare(c, generation, nil, nil); err != nil {
 		return t.failed(StepCompare, err)
 	}
 	return r.serve(ctx, t, change{

@@ -112,8 +112,11 @@ func (g *gate) onDisk() string {
 	return digestOf(code)
 }
 
-// refused notes what an error needs.
+// refused notes what an error needs. That nothing was recorded yet is no verdict on the module.
 func (g *gate) refused(digest string, err error) {
+	if errors.Is(err, plugin.ErrUnproven) {
+		return
+	}
 	if refused, ok := errors.AsType[*plugin.RefusedError](err); ok && len(refused.Needs) > 0 {
 		g.needs[digest] = append(g.needs[digest], refused.Needs...)
 	}

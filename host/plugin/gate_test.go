@@ -141,6 +141,7 @@ func TestRefusalsOfADigestAddUp(t *testing.T) {
 		_, err = s.registry.Install(t.Context(), plugin.Candidate{Code: code, Allow: allow})
 		require.ErrorIs(t, err, plugin.ErrRefused)
 	}
+	s.pay(1)
 	_, err = s.registry.Install(t.Context(),
 		plugin.Candidate{Code: code, Allow: []plugin.Allowance{"requests", plugin.AllowHosts}})
 	require.NoError(t, err)

@@ -40,10 +40,11 @@ type Generation struct {
 	manifest *abi.Manifest
 	number   int64
 	registry *Registry
-	recorder *recorder
-	loadedAt time.Time
-	source   string
-	signed   bool
+	// recorder has the plugin's flows, and callbacks its callbacks.
+	recorder, callbacks *recorder
+	loadedAt            time.Time
+	source              string
+	signed              bool
 	// operations are the manifest's, by name.
 	operations map[string]*operation
 }
@@ -74,7 +75,11 @@ func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode a callback for %s: %w", g.manifest.GetName(), err)
 	}
-	answer, _, fuel, err := ask(ctx, g.module, wasm.Receive, input, wasm.Env{Now: time.UnixMilli(callback.GetNowMs())})
+	answer, raw, fuel, err := ask(ctx, g.module, wasm.Receive, input, replay.EnvOfCallback(callback))
+	made := made(input, raw, fuel, err)
+	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
+		g.callbacks.callback(g, made)
+	}
 	if err != nil {
 		return nil, fuel, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
 	}
@@ -100,17 +105,25 @@ func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) (*abi.Step, replay.Step, error) {
 	answer, raw, fuel, err := ask(ctx, g.module, export, input, env)
-	made := replay.Step{Input: input, Answer: raw, Fuel: fuel}
+	made := made(input, raw, fuel, err)
 	if err != nil {
-		if fault, said := errors.AsType[*FaultError](err); !said || fault.Code == abi.Error_CODE_PANIC {
-			made.Answer, made.Failure = nil, err.Error()
-		}
 		return nil, made, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
 	}
 	if answer.GetStep().GetNext() == nil {
 		return nil, made, fmt.Errorf("%s: %s: %w", g.manifest.GetName(), export, errNoAnswer)
 	}
 	return answer.GetStep(), made, nil
+}
+
+// made is a call as it is recorded. A fault that the plugin reports is an answer, but for a panic.
+func made(input, answer []byte, fuel int64, err error) replay.Step {
+	step := replay.Step{Input: input, Answer: answer, Fuel: fuel}
+	if err != nil {
+		if fault, said := errors.AsType[*FaultError](err); !said || fault.Code == abi.Error_CODE_PANIC {
+			step.Answer, step.Failure = nil, err.Error()
+		}
+	}
+	return step
 }
 
 // ask calls one export, and returns the answer decoded and encoded. After a panic that the guest recovered from, its

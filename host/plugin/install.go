@@ -14,6 +14,7 @@ import (
 
 	"payrouter/abi/conformance/check"
 	abi "payrouter/abi/v1"
+	"payrouter/host/plugin/manifest"
 	"payrouter/host/plugin/replay"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/wasm"
@@ -25,18 +26,23 @@ const MaxModule = 32 << 20
 // Allowance is a difference of a candidate that an operator accepts.
 type Allowance string
 
-// What may be allowed, beside replay's kinds of differences: requests, outcomes, failures, fuel.
+// What may be allowed, beside replay's kinds of differences: requests, outcomes, callbacks, failures, fuel.
 const (
-	AllowSecrets Allowance = "secrets"
-	AllowHosts   Allowance = "hosts"
+	AllowSecrets Allowance = Allowance(manifest.AllowSecrets)
+	AllowHosts   Allowance = Allowance(manifest.AllowHosts)
 	AllowOlder   Allowance = "older"
+	// AllowManifest: the manifest lets the host do more than the active one.
+	AllowManifest Allowance = Allowance(manifest.AllowManifest)
+	// AllowUnproven: nothing is recorded that it could be compared by.
+	AllowUnproven Allowance = "unproven"
 )
 
 // Allowances are all of them, in the order in which they are documented.
 func Allowances() []Allowance {
 	return []Allowance{
-		Allowance(replay.Requests), Allowance(replay.Outcomes), Allowance(replay.Failures), Allowance(replay.Fuel),
-		AllowSecrets, AllowHosts, AllowOlder,
+		Allowance(replay.Requests), Allowance(replay.Outcomes), Allowance(replay.Callbacks),
+		Allowance(replay.Failures), Allowance(replay.Fuel),
+		AllowSecrets, AllowHosts, AllowOlder, AllowManifest, AllowUnproven,
 	}
 }
 
@@ -79,9 +85,16 @@ type Report struct {
 	Unchanged bool
 	// Steps were taken, the last of which may have failed.
 	Steps []Event
+	// Changes are the differences from the active generation's manifest, as manifest.Compare has them; at most
+	// maxChanges, and Omitted counts the others.
+	Changes []manifest.Change
+	Omitted int
 	// Shadow is the result of the shadow check; nil where the install did not get that far.
 	Shadow *Shadow
 }
+
+// maxChanges are kept of a candidate's differences: a plugin makes its manifest as long as it likes.
+const maxChanges = 200
 
 // Install takes a module through every step, from its signature to the active set. Where a step fails, nothing
 // changes, and the error is a *RefusedError that names the step; the report has the steps up to it. Installs run one
@@ -107,10 +120,9 @@ func (r *Registry) Install(ctx context.Context, c Candidate) (Report, error) {
 	generation, err := r.examine(ctx, c, t)
 	if err == nil {
 		defer generation.Release()
-		manifest := generation.manifest
-		report.Name, report.Version = manifest.GetName(), manifest.GetVersion()
+		report.Name, report.Version = generation.manifest.GetName(), generation.manifest.GetVersion()
 		report.Generation = generation.number
-		report.Shadow, err = r.activate(ctx, c, t, generation)
+		err = r.activate(ctx, c, t, generation, &report)
 	}
 	if err != nil {
 		r.refuse(t, c, err)
@@ -156,14 +168,14 @@ func (r *Registry) examine(ctx context.Context, c Candidate, t *trail) (*Generat
 		return nil, t.failed(StepCompile, err)
 	}
 	t.done(StepCompile, "")
-	manifest, err := describe(ctx, module)
+	described, err := describe(ctx, module)
 	if err != nil {
 		return nil, errors.Join(t.failed(StepDescribe, err), module.Close(context.WithoutCancel(ctx)))
 	}
-	generation := r.newGeneration(module, manifest, c.Source, statement.Name != "")
+	generation := r.newGeneration(module, described, c.Source, statement.Name != "")
 	t.of(generation)
-	t.done(StepDescribe, manifest.GetTitle())
-	if err := matches(statement, manifest); err != nil {
+	t.done(StepDescribe, described.GetTitle())
+	if err := matches(statement, described); err != nil {
 		generation.Release()
 		return nil, t.failed(StepSignature, err)
 	}
@@ -217,35 +229,41 @@ func describe(ctx context.Context, module *wasm.Module) (*abi.Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest: %w", err)
 	}
-	manifest := answer.GetManifest()
-	if problems := check.Manifest(manifest); len(problems) > 0 {
+	described := answer.GetManifest()
+	if problems := check.Manifest(described); len(problems) > 0 {
 		return nil, &RefusedError{Step: StepDescribe, Reason: ErrManifest, What: strings.Join(problems, "; ")}
 	}
-	return manifest, nil
+	return described, nil
 }
 
-// activate compares an examined candidate with the active generation, and makes it active.
-func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Generation) (*Shadow, error) {
+// activate compares an examined candidate with the active generation, and makes it active. The report gets what was
+// found.
+func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Generation, report *Report) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	if r.isClosed() {
-		return nil, t.failed(StepCompare, wasm.ErrClosed)
+		return t.failed(StepCompare, wasm.ErrClosed)
 	}
 	name := g.manifest.GetName()
 	former, there := r.ActiveSet().Of(name)
-	if err := r.compare(c, g, former.Stable); err != nil {
-		return nil, t.failed(StepCompare, err)
-	}
-	t.done(StepCompare, compared(former.Stable))
-	if err := r.pinned(name, g.Digest()); err != nil {
-		return nil, t.failed(StepPin, err)
-	}
-	var shadow *Shadow
+	var changes []manifest.Change
 	if there {
-		found, err := r.shadow(ctx, former.Stable, g, c)
-		shadow = found
+		changes = manifest.Compare(former.Stable.manifest, g.manifest)
+		report.Changes = changes[:min(len(changes), maxChanges)]
+		report.Omitted = len(changes) - len(report.Changes)
+	}
+	if err := r.compare(c, g, former.Stable, changes); err != nil {
+		return t.failed(StepCompare, err)
+	}
+	t.done(StepCompare, compared(former.Stable, changes))
+	if err := r.pinned(name, g.Digest()); err != nil {
+		return t.failed(StepPin, err)
+	}
+	if there {
+		shadow, err := r.shadow(ctx, former.Stable, g, c)
+		report.Shadow = shadow
 		if err != nil {
-			return shadow, t.failed(StepShadow, err)
+			return t.failed(StepShadow, err)
 		}
 		t.done(StepShadow, shadow.String())
 	}
@@ -253,15 +271,19 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 	if c.Canary > 0 {
 		active = Active{Stable: former.Stable, Canary: g, Share: c.Canary}
 	}
-	return shadow, r.serve(ctx, t, change{
+	return r.serve(ctx, t, change{
 		name: name, active: active, code: c.Code, digest: g.Digest(), allowed: c.Allow, signature: c.Signature,
 		file: c.file,
 	})
 }
 
-func compared(former *Generation) string {
+func compared(former *Generation, changes []manifest.Change) string {
 	if former == nil {
 		return "no former version is active"
 	}
-	return "with " + former.manifest.GetVersion()
+	detail := fmt.Sprintf("with %s, differences of the manifest: %d", former.manifest.GetVersion(), len(changes))
+	if looser := len(manifest.Loosened(changes)); looser > 0 {
+		detail += fmt.Sprintf(", looser and allowed: %d", looser)
+	}
+	return detail
 }

@@ -35,6 +35,15 @@ func buy(t *testing.T, generation *plugin.Generation, id string) *abi.Outcome {
 	return step.GetDone()
 }
 
+// callBack has a generation read a callback.
+func callBack(t *testing.T, generation *plugin.Generation) {
+	t.Helper()
+	_, _, err := generation.Receive(t.Context(), &abi.Callback{
+		Method: "POST", Body: []byte("ada@lovelace.example paid"), NowMs: 1234,
+	})
+	require.NoError(t, err)
+}
+
 func pair(t *testing.T) (signature.Keys, minisign.PrivateKey) {
 	t.Helper()
 	public, private, err := minisign.GenerateKey(nil)
@@ -145,6 +154,30 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrHosts, "it cannot be a canary",
 		},
+		"looser class": {
+			plugin.Candidate{Code: variant(t, "loosen=class")},
+			plugin.Settings{},
+			plugin.StepCompare, plugin.ErrLoosened,
+			"compare: manifest loosened: operations/serve/idempotency: none → safe (a request without an answer is " +
+				"sent again, or elsewhere, by its class) (allow manifest, if that is intended)",
+		},
+		"looser class of a canary": {
+			plugin.Candidate{Code: variant(t, "loosen=class"), Canary: 10},
+			plugin.Settings{},
+			plugin.StepCompare, plugin.ErrLoosened, "operations/serve/idempotency: none → safe",
+		},
+		"other final decline": {
+			plugin.Candidate{Code: variant(t, "loosen=decline"), Allow: []plugin.Allowance{plugin.AllowHosts, "requests"}},
+			plugin.Settings{},
+			plugin.StepCompare, plugin.ErrLoosened,
+			"compare: manifest loosened: operations/serve/decline_is_final: false → true",
+		},
+		"decline that was none": {
+			plugin.Candidate{Code: variant(t, "loosen=failure")},
+			plugin.Settings{},
+			plugin.StepCompare, plugin.ErrLoosened,
+			"failures/any operation, 402, any code/meaning: unspecified → declined_soft",
+		},
 		"digest not pinned": {
 			plugin.Candidate{Code: other},
 			plugin.Settings{},
@@ -154,12 +187,35 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.Candidate{Code: variant(t, "place=/v2/buy")},
 			plugin.Settings{},
 			plugin.StepShadow, plugin.ErrShadow,
-			"shadow: differs from the active generation: 3 recorded flows, 3 times requests differ",
+			"shadow: differs from the active generation: 3 recorded flows, 1 callbacks, 3 times requests differ",
 		},
 		"another outcome": {
 			plugin.Candidate{Code: variant(t, "outcome=failed")},
 			plugin.Settings{},
 			plugin.StepShadow, plugin.ErrShadow, "requests differ: buy of pay_1, call 1;",
+		},
+		"callback that traps": {
+			plugin.Candidate{Code: variant(t, "receive=trap")},
+			plugin.Settings{},
+			plugin.StepShadow, plugin.ErrShadow,
+			"1 times failures differ, ",
+		},
+		"callback that is ignored": {
+			plugin.Candidate{Code: variant(t, "receive=ignore")},
+			plugin.Settings{},
+			plugin.StepShadow, plugin.ErrShadow,
+			"callbacks differ: a callback, call 1; - receipt/trust: look_up; + receipt/trust: ignore (allow callbacks",
+		},
+		"callback that is believed": {
+			plugin.Candidate{Code: variant(t, "receive=believe")},
+			plugin.Settings{},
+			plugin.StepShadow, plugin.ErrShadow,
+			"- receipt/trust: look_up; + receipt/trust: signed; + receipt/signature_value: (3 characters)",
+		},
+		"callback that is refused": {
+			plugin.Candidate{Code: variant(t, "receive=500")},
+			plugin.Settings{},
+			plugin.StepShadow, plugin.ErrShadow, "- receipt/reply/status: 200; + receipt/reply/status: 500",
 		},
 		"not compatible with the configuration": {
 			plugin.Candidate{Code: other},
@@ -183,6 +239,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			for i := range 3 {
 				buy(t, active, fmt.Sprintf("pay_%d", i+1))
 			}
+			callBack(t, active)
 			if row.reason == plugin.ErrShadow && claim == "another outcome" {
 				row.says = "outcomes differ: buy of pay_1, call 2; - outcome/status: succeeded; + " +
 					"outcome/status: failed"
@@ -227,9 +284,14 @@ func TestWhatIsAllowedIsTaken(t *testing.T) {
 		"secret=master_key":               {plugin.AllowSecrets},
 		"host=collect.example.net":        {plugin.AllowHosts},
 		"version=0.9.0":                   {plugin.AllowOlder},
+		"loosen=class":                    {plugin.AllowManifest},
+		"loosen=decline":                  {plugin.AllowManifest},
+		"loosen=failure":                  {plugin.AllowManifest},
 		"place=/v2/buy":                   {"requests"},
 		"outcome=failed":                  {"outcomes"},
 		"outcome=trap":                    {"failures"},
+		"receive=trap":                    {"failures"},
+		"receive=ignore":                  {"callbacks"},
 		"burn=" + strings.Repeat("x", 60): {"fuel"},
 	} {
 		t.Run(words, func(t *testing.T) {
@@ -242,6 +304,7 @@ func TestWhatIsAllowedIsTaken(t *testing.T) {
 			for i := range 5 {
 				buy(t, active, fmt.Sprintf("pay_%d", i))
 			}
+			callBack(t, active)
 			version := "1.0.0"
 			if strings.HasPrefix(words, "version=") {
 				version = "0.9.0"
@@ -289,7 +352,9 @@ func TestSignedModulesComeInOrder(t *testing.T) {
 		_, err := registry.Install(t.Context(), plugin.Candidate{Code: code, Signature: signed(key, version, code)})
 		require.NoError(t, err)
 	}
-	_, err := registry.Install(t.Context(), plugin.Candidate{Code: fresh, Signature: signed(key, "1.10.0", fresh)})
+	_, err := registry.Install(t.Context(), plugin.Candidate{
+		Code: fresh, Signature: signed(key, "1.10.0", fresh), Allow: []plugin.Allowance{plugin.AllowUnproven},
+	})
 	require.NoError(t, err)
 	require.NoError(t, registry.Close(t.Context()))
 
@@ -313,9 +378,11 @@ func TestRestartServesWhatWasDecidedLast(t *testing.T) {
 		t.Helper()
 		registry := newRegistry(t, plugin.Settings{Dir: kept})
 		require.NoError(t, registry.LoadDir(t.Context(), dir))
-		registry.Admit(t.Context(), dir, plugin.WatchSettings{})
 		active, found := registry.Current("hostile")
 		require.True(t, found)
+		buy(t, active, "pay_1")
+		registry.Admit(t.Context(), dir, plugin.WatchSettings{})
+		active, _ = registry.Current("hostile")
 		require.Equal(t, digestOf(code), active.Digest(), claim)
 		during(registry)
 		require.NoError(t, registry.Close(t.Context()))
@@ -400,4 +467,60 @@ func TestUnreadableDecisionNeedsAPerson(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, registry.Close(t.Context()))
 	require.NoError(t, newRegistry(t, plugin.Settings{Dir: kept}).LoadDir(t.Context(), dir))
+}
+
+// A comparison with nothing says so, whether or not callbacks came: they show nothing of what is sent.
+func TestSwapWithoutRecordedFlowsIsUnproven(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t, plugin.Settings{})
+	callBack(t, install(t, registry, module(t, "")))
+	c := plugin.Candidate{Code: variant(t, "version=1.1.0")}
+	report, err := registry.Install(t.Context(), c)
+	require.ErrorIs(t, err, plugin.ErrUnproven)
+	require.ErrorContains(t, err, "shadow: no evidence: 0 recorded flows, 1 callbacks, fuel ")
+	require.ErrorContains(t, err, ", nothing recorded of 2 operations (install it after some payments, or allow unproven)")
+	require.Equal(t, []string{"serve", "look"}, report.Shadow.NotCovered)
+	c.Allow = []plugin.Allowance{plugin.AllowUnproven}
+	_, err = registry.Install(t.Context(), c)
+	require.NoError(t, err)
+}
+
+// The report names what was compared, and what came of it.
+func TestReportNamesWhatWasCovered(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t, plugin.Settings{})
+	active := install(t, registry, module(t, ""))
+	buy(t, active, "pay_1")
+	buy(t, active, "pay_2")
+	reference(t, active, operation("serve"))
+	callBack(t, active)
+	report, err := registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.1.0")})
+	require.NoError(t, err)
+	require.Equal(t, []plugin.Coverage{
+		{Operation: "buy", Results: map[string]int{"succeeded": 2}},
+		{Operation: "serve", Results: map[string]int{"accepted": 1}},
+		{Operation: "", Results: map[string]int{"look_up": 1}},
+	}, report.Shadow.Covered)
+	require.Equal(t, []string{"look"}, report.Shadow.NotCovered)
+	require.Equal(t, 3, report.Shadow.Flows)
+	require.Equal(t, 1, report.Shadow.Callbacks)
+}
+
+// Anyone may send callbacks: many of one result do not displace those of another, nor a payment's flows.
+func TestManyCallbacksDisplaceNoOtherRecordings(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t, plugin.Settings{Record: 2, RecordBytes: 4096})
+	active := install(t, registry, module(t, ""))
+	buy(t, active, "pay_1")
+	callBack(t, active)
+	for range 50 {
+		_, _, err := active.Receive(t.Context(), &abi.Callback{Method: "GET", Body: make([]byte, 400)})
+		require.Error(t, err, "what is no receipt")
+	}
+	report, err := registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "receive=ignore")})
+	require.ErrorIs(t, err, plugin.ErrShadow)
+	require.Equal(t, []plugin.Coverage{
+		{Operation: "buy", Results: map[string]int{"succeeded": 1}},
+		{Operation: "", Results: map[string]int{"accepted": 2, "look_up": 1}},
+	}, report.Shadow.Covered)
 }

@@ -177,10 +177,12 @@ func loaded(t *testing.T, limits wasm.Limits) *plugin.Generation {
 	return install(t, newRegistry(t, plugin.Settings{Limits: limits}), module(t, ""))
 }
 
-// install makes a module serve, and gives its generation.
+// install makes a module serve, with or without recorded flows, and gives its generation.
 func install(tb testing.TB, registry *plugin.Registry, code []byte) *plugin.Generation {
 	tb.Helper()
-	report, err := registry.Install(tb.Context(), plugin.Candidate{Code: code, Source: "test"})
+	report, err := registry.Install(tb.Context(), plugin.Candidate{
+		Code: code, Source: "test", Allow: []plugin.Allowance{plugin.AllowUnproven},
+	})
 	require.NoError(tb, err)
 	generation, found := registry.Current(report.Name)
 	require.True(tb, found)

@@ -10,7 +10,8 @@ import (
 	"payrouter/host/plugin/replay"
 )
 
-// recorder keeps the last flows of one plugin in memory, by operation, bounded in count and in bytes.
+// recorder keeps the last recordings of one plugin in memory, in rings, bounded in count and in bytes: flows by their
+// operation, or callbacks by what the plugin made of them.
 // Recording a step costs a few words: its bytes were made for the call, and do not change afterwards. A nil recorder
 // records nothing. It is safe for concurrent use.
 type recorder struct {
@@ -19,7 +20,7 @@ type recorder struct {
 	now             func() time.Time
 
 	mutex sync.Mutex
-	// rings are recordings by operation, the oldest first.
+	// rings are recordings by the name of their ring, the oldest first.
 	rings map[string][]*recording
 	size  int
 }
@@ -39,23 +40,33 @@ func newRecorder(maxPerOperation, maxBytes int, now func() time.Time) *recorder 
 	}
 }
 
-// begin opens a recording with its first step.
+// begin opens the recording of a flow with its first step.
 func (r *recorder) begin(g *Generation, call *abi.Call, step replay.Step) *recording {
+	return r.keep(call.GetOperation(), g, replay.Recording{
+		Operation: call.GetOperation(), PaymentID: call.GetPayment().GetId(), Steps: []replay.Step{step},
+	})
+}
+
+// callback records a callback. Anyone may send one, so that those of one result do not displace those of another.
+func (r *recorder) callback(g *Generation, step replay.Step) {
+	recorded := replay.Recording{Steps: []replay.Step{step}}
+	r.keep(recorded.Result(), g, recorded)
+}
+
+// keep adds a recording to a ring.
+func (r *recorder) keep(name string, g *Generation, recorded replay.Recording) *recording {
 	if r == nil {
 		return nil
 	}
-	begun := &recording{Recording: replay.Recording{
-		Plugin: g.manifest.GetName(), Digest: g.Digest(), Operation: call.GetOperation(),
-		PaymentID: call.GetPayment().GetId(), At: r.now().UTC(),
-		Steps: []replay.Step{step},
-	}}
+	recorded.Plugin, recorded.Digest, recorded.At = g.manifest.GetName(), g.Digest(), r.now().UTC()
+	begun := &recording{Recording: recorded}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	ring := append(r.rings[call.GetOperation()], begun)
-	r.rings[call.GetOperation()] = ring
+	ring := append(r.rings[name], begun)
+	r.rings[name] = ring
 	r.size += begun.Size()
 	if len(ring) > r.maxPerOperation {
-		r.dropOldest(call.GetOperation())
+		r.dropOldest(name)
 	}
 	r.shrink()
 	return begun
@@ -76,13 +87,13 @@ func (r *recorder) add(to *recording, step replay.Step) {
 	r.shrink()
 }
 
-// shrink drops the oldest recording of the operation that has most of them, until the bytes are within bounds.
+// shrink drops the oldest recording of the ring that has most of them, until the bytes are within bounds.
 func (r *recorder) shrink() {
 	for r.size > r.maxBytes {
 		longest := ""
-		for operation, ring := range r.rings {
+		for name, ring := range r.rings {
 			if longest == "" || len(ring) > len(r.rings[longest]) {
-				longest = operation
+				longest = name
 			}
 		}
 		if longest == "" {
@@ -92,18 +103,18 @@ func (r *recorder) shrink() {
 	}
 }
 
-// dropOldest drops the oldest recording of an operation.
-func (r *recorder) dropOldest(operation string) {
-	ring := r.rings[operation]
+// dropOldest drops the oldest recording of a ring.
+func (r *recorder) dropOldest(name string) {
+	ring := r.rings[name]
 	oldest := ring[0]
 	r.size -= oldest.Size()
 	oldest.dropped = true
 	if len(ring) == 1 {
-		delete(r.rings, operation)
+		delete(r.rings, name)
 		return
 	}
 	ring[0] = nil
-	r.rings[operation] = ring[1:]
+	r.rings[name] = ring[1:]
 }
 
 // recordings are all that are kept, by operation, the oldest first.

@@ -29,9 +29,10 @@ type Settings struct {
 	// Dir is the folder for what survives a restart: the modules that are active, which they are and by whom, and what
 	// was refused. Empty means that nothing does.
 	Dir string
-	// Record is how many flows of each operation of a plugin are recorded, in memory. 0 and less mean none.
+	// Record is how many flows of each operation of a plugin are recorded, in memory, and how many callbacks of each
+	// result. 0 and less mean none.
 	Record int
-	// RecordBytes bounds the recordings of one plugin. 0 means 4 MiB.
+	// RecordBytes bounds the recorded flows of one plugin; its callbacks take a quarter as much more. 0 means 4 MiB.
 	RecordBytes int
 	// FuelPercent is how much more fuel than before a candidate may use on recorded flows. 0 means 50.
 	FuelPercent int
@@ -99,6 +100,8 @@ type pluginState struct {
 	// warm are former generations, the last one first. The registry holds each.
 	warm     []*Generation
 	recorder *recorder
+	// callbacks are recorded apart, within a share of the bytes: anyone may send them.
+	callbacks *recorder
 	// canary counts the attempts since there is one; nil without.
 	canary   *canaryTally
 	events   []Event
@@ -130,13 +133,18 @@ func NewRegistry(compiler *wasm.Compiler, settings Settings) *Registry {
 	}
 }
 
+// callbackShare is the part of Settings.RecordBytes that the recordings of callbacks take beside those of flows.
+const callbackShare = 4
+
 // stateFor returns a plugin's state, a new one where there is none. The caller holds the mutex.
 func (r *Registry) stateFor(name string) *pluginState {
 	known := r.states[name]
 	if known == nil {
+		s := r.settings
 		known = &pluginState{
-			recorder: newRecorder(r.settings.Record, r.settings.RecordBytes, r.settings.Now),
-			allowed:  map[string][]Allowance{},
+			recorder:  newRecorder(s.Record, s.RecordBytes, s.Now),
+			callbacks: newRecorder(s.Record, s.RecordBytes/callbackShare, s.Now),
+			allowed:   map[string][]Allowance{},
 		}
 		r.states[name] = known
 	}
@@ -148,9 +156,10 @@ func (r *Registry) newGeneration(module *wasm.Module, manifest *abi.Manifest, so
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.last++
+	known := r.stateFor(manifest.GetName())
 	generation := &Generation{
 		module: module, manifest: manifest, number: r.last, registry: r, source: source, signed: signed,
-		recorder: r.stateFor(manifest.GetName()).recorder, loadedAt: r.settings.Now().UTC(),
+		recorder: known.recorder, callbacks: known.callbacks, loadedAt: r.settings.Now().UTC(),
 		operations: operationsOf(manifest),
 	}
 	r.open[generation] = struct{}{}

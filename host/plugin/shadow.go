@@ -6,13 +6,19 @@ import (
 	"slices"
 	"strings"
 
+	abi "payrouter/abi/v1"
 	"payrouter/host/plugin/replay"
 )
 
-// Shadow is the result of replaying a plugin's recorded flows with a candidate.
+// Shadow is the result of replaying a plugin's recorded flows and callbacks with a candidate.
 type Shadow struct {
-	// Flows is how many were replayed.
-	Flows int
+	// Flows and Callbacks are how many were replayed.
+	Flows, Callbacks int
+	// Covered is what was replayed, by operation, callbacks last.
+	Covered []Coverage
+	// NotCovered are the candidate's operations of which no flow is recorded, and "callbacks" where it supports them and
+	// none is.
+	NotCovered []string
 	// Differences counts those of each kind.
 	Differences map[replay.Kind]int
 	// Examples are the first few of each kind.
@@ -21,12 +27,25 @@ type Shadow struct {
 	FuelBefore, FuelNow int64
 }
 
+// Coverage is how much is recorded of an operation.
+type Coverage struct {
+	// Operation is empty for callbacks.
+	Operation string
+	// Results counts recordings by what came of them: see replay.Recording.
+	Results map[string]int
+}
+
 const maxExamples = 5
 
 // String is the figures in words.
 func (s *Shadow) String() string {
 	words := []string{fmt.Sprintf("%d recorded flows", s.Flows)}
-	for _, kind := range []replay.Kind{replay.Requests, replay.Outcomes, replay.Failures, replay.Fuel} {
+	if s.Callbacks > 0 {
+		words = append(words, fmt.Sprintf("%d callbacks", s.Callbacks))
+	}
+	for _, kind := range []replay.Kind{
+		replay.Requests, replay.Outcomes, replay.Callbacks, replay.Failures, replay.Fuel,
+	} {
 		if n := s.Differences[kind]; n > 0 {
 			words = append(words, fmt.Sprintf("%d times %s differ", n, kind))
 		}
@@ -34,7 +53,39 @@ func (s *Shadow) String() string {
 	if s.FuelBefore > 0 {
 		words = append(words, fmt.Sprintf("fuel %d → %d", s.FuelBefore, s.FuelNow))
 	}
+	if len(s.NotCovered) > 0 {
+		words = append(words, fmt.Sprintf("nothing recorded of %d operations", len(s.NotCovered)))
+	}
 	return strings.Join(words, ", ")
+}
+
+// cover counts a recording that was replayed.
+func (s *Shadow) cover(recording replay.Recording) {
+	if recording.Operation == "" {
+		s.Callbacks++
+	} else {
+		s.Flows++
+	}
+	i := slices.IndexFunc(s.Covered, func(c Coverage) bool { return c.Operation == recording.Operation })
+	if i < 0 {
+		i = len(s.Covered)
+		s.Covered = append(s.Covered, Coverage{Operation: recording.Operation, Results: map[string]int{}})
+	}
+	s.Covered[i].Results[recording.Result()]++
+}
+
+// uncovered names what a manifest has and nothing was replayed of.
+func (s *Shadow) uncovered(m *abi.Manifest) []string {
+	var names []string
+	for _, operation := range m.GetOperations() {
+		if !slices.ContainsFunc(s.Covered, func(c Coverage) bool { return c.Operation == operation.GetName() }) {
+			names = append(names, operation.GetName())
+		}
+	}
+	if m.GetCallback().GetSupported() && s.Callbacks == 0 {
+		names = append(names, "callbacks")
+	}
+	return names
 }
 
 func (s *Shadow) add(found ...replay.Difference) {
@@ -46,17 +97,18 @@ func (s *Shadow) add(found ...replay.Difference) {
 	}
 }
 
-// shadow replays a plugin's recordings with a candidate. Differences that are not allowed are the error. A recording
+// shadow replays a plugin's recordings with a candidate. Differences that are not allowed are the error, and so is a
+// lack of recordings. A recording
 // of another generation is replayed with the active one first, so that both sides answer the same inputs.
 func (r *Registry) shadow(ctx context.Context, active, candidate *Generation, c Candidate) (*Shadow, error) {
 	shadow := &Shadow{Differences: map[replay.Kind]int{}}
 	var alikeBefore, alikeNow []replay.Recording
-	for _, recording := range active.recorder.recordings() {
+	for _, recording := range append(active.recorder.recordings(), active.callbacks.recordings()...) {
 		former, run, err := sideBySide(ctx, active, candidate, recording)
 		if err != nil {
 			return shadow, err
 		}
-		shadow.Flows++
+		shadow.cover(former)
 		found := replay.Compare(former, run)
 		shadow.add(found...)
 		if len(found) == 0 {
@@ -66,7 +118,20 @@ func (r *Registry) shadow(ctx context.Context, active, candidate *Generation, c 
 		shadow.FuelNow += run.Fuel()
 	}
 	shadow.add(replay.Burned(alikeBefore, alikeNow, r.settings.FuelPercent)...)
+	shadow.NotCovered = shadow.uncovered(candidate.manifest)
 	return shadow, shadow.verdict(c)
+}
+
+// hasEvidence reports whether there are flows that a candidate could be compared by.
+func (r *Registry) hasEvidence(name string) bool {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	known := r.states[name]
+	if known == nil {
+		return false
+	}
+	recorded, _ := known.recorder.count()
+	return recorded > 0
 }
 
 func sideBySide(ctx context.Context, active, candidate *Generation,
@@ -82,8 +147,14 @@ func sideBySide(ctx context.Context, active, candidate *Generation,
 	return former, run, err
 }
 
-// verdict is an error where differences stop a candidate.
+// verdict is an error where differences stop a candidate, or where nothing could show any.
 func (s *Shadow) verdict(c Candidate) error {
+	if s.Flows == 0 && !c.allows(AllowUnproven) {
+		return &RefusedError{
+			Step: StepShadow, Reason: ErrUnproven, What: s.String(),
+			Hint: "install it after some payments, or allow unproven", Needs: []Allowance{AllowUnproven},
+		}
+	}
 	var refused []Allowance
 	for kind, n := range s.Differences {
 		if n > 0 && !c.allows(Allowance(kind)) {

@@ -73,7 +73,9 @@ func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
 	registry := newRegistry(t, plugin.Settings{})
 	first := install(t, registry, module(t, ""))
 	second := install(t, registry, variant(t, "version=2.0.0"))
-	report, err := registry.Install(t.Context(), plugin.Candidate{Code: module(t, ""), Source: "test"})
+	report, err := registry.Install(t.Context(), plugin.Candidate{
+		Code: module(t, ""), Source: "test", Allow: []plugin.Allowance{plugin.AllowUnproven},
+	})
 	require.NoError(t, err)
 	require.Equal(t, first.Number(), report.Generation)
 	require.NotNil(t, report.Shadow, "it is held against what has been recorded since")
@@ -81,7 +83,9 @@ func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
 	require.Same(t, first, now)
 	require.Equal(t, []plugin.State{plugin.Warm, plugin.Stable}, states(t, registry))
 	report, err = registry.Install(t.Context(),
-		plugin.Candidate{Code: variant(t, "version=2.0.0"), Source: "test", Canary: 10})
+		plugin.Candidate{
+			Code: variant(t, "version=2.0.0"), Source: "test", Canary: 10, Allow: []plugin.Allowance{plugin.AllowUnproven},
+		})
 	require.NoError(t, err)
 	require.Equal(t, second.Number(), report.Generation, "as a canary too")
 	require.Equal(t, []plugin.State{plugin.Canary, plugin.Stable}, states(t, registry))
@@ -137,7 +141,9 @@ func withCanary(t *testing.T, settings plugin.Settings) (registry *plugin.Regist
 	t.Helper()
 	registry = newRegistry(t, settings)
 	stable = install(t, registry, module(t, ""))
-	_, err := registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=2.0.0"), Canary: 50})
+	_, err := registry.Install(t.Context(), plugin.Candidate{
+		Code: variant(t, "version=2.0.0"), Canary: 50, Allow: []plugin.Allowance{plugin.AllowUnproven},
+	})
 	require.NoError(t, err)
 	active, _ := registry.ActiveSet().Of("hostile")
 	require.Same(t, stable, active.Stable)

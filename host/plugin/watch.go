@@ -111,7 +111,9 @@ type watched struct {
 	problem string
 	// code and signed are the digests of what was handled last.
 	code, signed string
-	gone         bool
+	// unproven is the plugin whose recorded flows the file waits for; empty where it waits for none.
+	unproven string
+	gone     bool
 }
 
 // fileStat shows that a file changed, without reading it.
@@ -181,7 +183,8 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 	if found != file.stat || file.since.IsZero() {
 		file.stat, file.since, file.done = found, now, false
 	}
-	if file.done {
+	proven := file.unproven != "" && w.registry.hasEvidence(file.unproven)
+	if file.done && !proven {
 		return w.settings.Every
 	}
 	if still := now.Sub(file.since); still < w.settings.Settle {
@@ -194,7 +197,7 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 	file.problem = ""
 	w.registry.readable(path)
 	code, signed := digestOf(c.Code), digestOf(c.Signature)
-	if code == file.code && signed == file.signed {
+	if !proven && code == file.code && signed == file.signed {
 		file.done = true
 		return w.settings.Every
 	}
@@ -202,7 +205,11 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 		return min(w.settings.Settle, w.settings.Incomplete-waited)
 	}
 	file.done, file.code, file.signed = true, code, signed
+	file.unproven = ""
 	report, err := w.registry.Install(ctx, c) // its events, and the log, have the result
+	if errors.Is(err, ErrUnproven) {
+		file.unproven = report.Name
+	}
 	w.settings.Installed(ctx, path, report, err)
 	return w.settings.Every
 }

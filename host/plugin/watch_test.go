@@ -27,15 +27,23 @@ func watching(t *testing.T, settings plugin.Settings, how plugin.WatchSettings, 
 	f := &folder{T: t, dir: t.TempDir(), registry: newRegistry(t, settings)}
 	place(f.dir)
 	require.NoError(t, f.registry.LoadDir(t.Context(), f.dir))
+	if active, found := f.registry.Current("hostile"); found {
+		buy(t, active, "pay_1") // so that a swap can be proven
+	}
+	f.watch(how)
+	return f
+}
+
+// watch watches the folder until the test ends.
+func (f *folder) watch(how plugin.WatchSettings) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		if err := f.registry.Watch(ctx, f.dir, how); err != nil {
-			t.Error(err)
+			f.Error(err)
 		}
 	})
-	t.Cleanup(func() { cancel(); watch.Wait() })
-	return f
+	f.Cleanup(func() { cancel(); watch.Wait() })
 }
 
 // quick notices changes by the system's word alone, and waits for the rest of a file as long as it takes.
@@ -206,4 +214,24 @@ func TestForgedFileIsRefusedAfterAWhile(t *testing.T) {
 	f.write("hostile.wasm", variant(t, "version=1.1.0"))
 	f.says("signature invalid: key ")
 	f.serves(module(t, ""))
+}
+
+// A module that nothing is recorded for is not forgotten: it becomes active once payments show that it may.
+func TestUnprovenModuleWaitsForPayments(t *testing.T) {
+	t.Parallel()
+	how := quick()
+	how.Every = 10 * time.Millisecond
+	dir := t.TempDir()
+	path := filepath.Join(dir, "hostile.wasm")
+	require.NoError(t, os.WriteFile(path, module(t, ""), 0o600))
+	f := &folder{T: t, dir: dir, registry: newRegistry(t, plugin.Settings{})}
+	require.NoError(t, f.registry.LoadDir(t.Context(), dir))
+	f.watch(how)
+	f.write("hostile.wasm", variant(t, "version=1.1.0"))
+	f.says("shadow: no evidence: 0 recorded flows, nothing recorded of 2 operations")
+	active, _ := f.registry.Current("hostile")
+	require.Equal(t, digestOf(module(t, "")), active.Digest())
+	buy(t, active, "pay_1")
+	f.serves(variant(t, "version=1.1.0"))
+	require.Equal(t, 1, strings.Count(f.events(), "no evidence"), "it is not tried in vain again and again")
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,8 @@ const (
 	Requests Kind = "requests"
 	// Outcomes: the same response would be interpreted differently.
 	Outcomes Kind = "outcomes"
+	// Callbacks: the same callback would be read, trusted or answered differently.
+	Callbacks Kind = "callbacks"
 	// Failures: a call fails that did not, or the reverse.
 	Failures Kind = "failures"
 	// Fuel: the same calls use more fuel than is allowed.
@@ -27,7 +30,8 @@ const (
 
 // Difference is one difference between two runs of a flow.
 type Difference struct {
-	Kind      Kind
+	Kind Kind
+	// Operation is empty for a callback.
 	Operation string
 	// PaymentID is empty for operations that belong to no payment, and for fuel.
 	PaymentID string
@@ -39,7 +43,7 @@ type Difference struct {
 
 // String has the difference on one line and its lines below.
 func (d Difference) String() string {
-	head := string(d.Kind) + " differ: " + d.Operation
+	head := string(d.Kind) + " differ: " + cmp.Or(d.Operation, "a callback")
 	if d.PaymentID != "" {
 		head += " of " + d.PaymentID
 	}
@@ -96,6 +100,8 @@ func differ(before, after Step, m masks) (Kind, []string) {
 		return Failures, lines
 	case was.GetStep().GetSend() != nil || is.GetStep().GetSend() != nil:
 		return Requests, lines
+	case was.GetReceipt() != nil || is.GetReceipt() != nil:
+		return Callbacks, lines
 	}
 	return Outcomes, lines
 }
@@ -134,6 +140,8 @@ func (m masks) ending(s Step) string {
 		return "done"
 	case answer.GetStep().GetReject() != nil:
 		return "rejects the call"
+	case answer.GetReceipt() != nil:
+		return "a receipt"
 	case answer.GetError() != nil:
 		return "fault " + answer.GetError().GetCode().String()
 	}
@@ -217,6 +225,8 @@ func (m masks) answer(answer *abi.Answer) []fact {
 	case answer.GetError() != nil:
 		f.open("fault", abi.NameOf(answer.GetError().GetCode(), "CODE_"))
 		f.closed("fault/message", answer.GetError().GetMessage())
+	case answer.GetReceipt() != nil:
+		m.receipt(&f, answer.GetReceipt())
 	case step.GetSend() != nil:
 		m.send(&f, step.GetSend())
 	case step.GetDone() != nil:

@@ -39,6 +39,8 @@ func veil(text string) string {
 type masks struct {
 	words  []string // lower case
 	digits []string
+	// all: which texts are a payer's is not known.
+	all bool
 }
 
 // shortest is the least length of a payer's word that is searched for in other text: shorter ones occur everywhere.
@@ -46,6 +48,9 @@ const shortest = 3
 
 // masksOf reads the payer's data from a recording's call.
 func masksOf(r Recording) masks {
+	if r.Operation == "" {
+		return masks{all: true}
+	}
 	call := new(abi.Call)
 	if len(r.Steps) == 0 || call.UnmarshalVTUnsafe(r.Steps[0].Input) != nil {
 		return masks{}
@@ -86,6 +91,9 @@ func digitsOf(text string) string {
 
 // touches reports whether a text contains payer's data.
 func (m masks) touches(text string) bool {
+	if m.all {
+		return true
+	}
 	lower, digits := strings.ToLower(text), digitsOf(text)
 	return slices.ContainsFunc(m.words, func(word string) bool { return strings.Contains(lower, word) }) ||
 		slices.ContainsFunc(m.digits, func(known string) bool { return strings.Contains(digits, known) })
@@ -128,7 +136,7 @@ func (m masks) send(f *facts, send *abi.Send) {
 		f.open("request/basic_auth/password", "{{secret:"+auth.GetPasswordSecret()+"}}")
 	}
 	for i, signature := range request.GetSignatures() {
-		f.open("request/signature/"+strconv.Itoa(i+1), signatureText(signature))
+		f.open("request/signature/"+strconv.Itoa(i+1), signatureText(signature, strconv.Quote))
 	}
 	m.body(f, "request/body", request.GetBody())
 }
@@ -166,8 +174,9 @@ func (m masks) parts(f *facts, key string, parts []*abi.Part) {
 	f.add(key, value.String(), shown.String())
 }
 
-// signatureText describes how a signature is computed; its literals are the plugin's own.
-func signatureText(s *abi.Signature) string {
+// signatureText describes how a signature is computed. literal spells a literal of it, which is the plugin's own in a
+// request, and a callback's in a receipt.
+func signatureText(s *abi.Signature, literal func(string) string) string {
 	words := []string{
 		abi.NameOf(s.GetAlgorithm(), "ALGORITHM_"), abi.NameOf(s.GetEncoding(), "ENCODING_"), "into " + s.GetHeader(),
 		"prefix " + strconv.Quote(s.GetPrefix()),
@@ -178,7 +187,7 @@ func signatureText(s *abi.Signature) string {
 	for _, part := range s.GetParts() {
 		switch p := part.GetPart().(type) {
 		case *abi.SignedPart_Literal:
-			words = append(words, strconv.Quote(p.Literal))
+			words = append(words, literal(p.Literal))
 		case *abi.SignedPart_Secret:
 			words = append(words, "{{secret:"+p.Secret+"}}")
 		case *abi.SignedPart_Method:
@@ -254,6 +263,26 @@ func (m masks) member(f *facts, key string, value any) {
 		f.add(key, v.String(), m.value(v.String()))
 	default:
 		f.open(key, fmt.Sprint(v))
+	}
+}
+
+// receipt has what a plugin makes of a callback. All that it may have from there is closed.
+func (m masks) receipt(f *facts, r *abi.Receipt) {
+	f.open("receipt/trust", abi.NameOf(r.GetTrust(), "TRUST_"))
+	f.closed("receipt/reference", r.GetReference())
+	f.closed("receipt/provider_reference", r.GetProviderReference())
+	if signature := r.GetSignature(); signature != nil {
+		f.add("receipt/signature", signatureText(signature, strconv.Quote), signatureText(signature, veil))
+	}
+	f.closed("receipt/signature_value", r.GetSignatureValue())
+	if r.GetOutcome() != nil {
+		m.outcome(f, r.GetOutcome())
+	}
+	f.closed("receipt/dedupe_key", r.GetDedupeKey())
+	if reply := r.GetReply(); reply != nil {
+		f.open("receipt/reply/status", strconv.FormatUint(uint64(reply.GetStatus()), 10))
+		f.open("receipt/reply/content_type", reply.GetContentType())
+		f.closed("receipt/reply/body", string(reply.GetBody()))
 	}
 }
 

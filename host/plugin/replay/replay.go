@@ -20,7 +20,8 @@ import (
 type Recording struct {
 	Plugin string
 	// Digest of the module that answered.
-	Digest    string
+	Digest string
+	// Operation is empty for a callback, which is one step.
 	Operation string
 	// PaymentID is empty for operations that belong to no payment.
 	PaymentID string
@@ -28,10 +29,10 @@ type Recording struct {
 	Steps     []Step
 }
 
-// Step is one call of a flow: the first prepares, the others interpret. The bytes are encoded messages of the
-// contract, and must not be changed.
+// Step is one call of a flow: the first prepares, the others interpret; a callback's receives. The bytes are encoded
+// messages of the contract, and must not be changed.
 type Step struct {
-	// Input is an abi.Call in the first step, and an abi.Interpretation in the others.
+	// Input is an abi.Call in the first step, and an abi.Interpretation in the others; a callback's is an abi.Callback.
 	Input []byte
 	// Answer is an abi.Answer; nil where there was none.
 	Answer []byte
@@ -76,6 +77,14 @@ func Run(ctx context.Context, guest Guest, recording Recording) (Recording, erro
 	again.Digest, again.Steps = guest.Digest(), nil
 	if len(recording.Steps) == 0 {
 		return again, nil
+	}
+	if recording.Operation == "" {
+		callback := new(abi.Callback)
+		if err := callback.UnmarshalVTUnsafe(recording.Steps[0].Input); err != nil {
+			return Recording{}, fmt.Errorf("read a recorded callback: %w", err)
+		}
+		again.ask(ctx, guest, wasm.Receive, recording.Steps[0].Input, EnvOfCallback(callback))
+		return again, ctx.Err()
 	}
 	call := new(abi.Call)
 	if err := call.UnmarshalVTUnsafe(recording.Steps[0].Input); err != nil {
@@ -128,6 +137,35 @@ func (s Step) read() *abi.Answer {
 		return nil
 	}
 	return answer
+}
+
+// EnvOfCallback is a callback's clock for the guest. It has no randomness.
+func EnvOfCallback(callback *abi.Callback) wasm.Env {
+	return wasm.Env{Now: time.UnixMilli(callback.GetNowMs())}
+}
+
+// Result is what came of a recording, in a word or two: the payment's status, the verdict where that has none, "not
+// answered" where a request was the last that the plugin asked for, a callback's trust.
+func (r Recording) Result() string {
+	if len(r.Steps) == 0 {
+		return "nothing"
+	}
+	last := r.Steps[len(r.Steps)-1]
+	answer := last.read()
+	outcome := answer.GetStep().GetDone()
+	switch {
+	case last.Failure != "" || answer.GetError() != nil:
+		return "fault"
+	case answer.GetReceipt() != nil:
+		return abi.NameOf(answer.GetReceipt().GetTrust(), "TRUST_")
+	case answer.GetStep().GetReject() != nil:
+		return "not possible"
+	case outcome.GetStatus() != abi.Status_STATUS_UNSPECIFIED:
+		return abi.NameOf(outcome.GetStatus(), "STATUS_")
+	case outcome != nil:
+		return abi.NameOf(outcome.GetVerdict(), "VERDICT_")
+	}
+	return "not answered"
 }
 
 // EnvOf is a call's clock and randomness for the guest.

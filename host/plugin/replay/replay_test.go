@@ -327,3 +327,116 @@ func FuzzCompare(f *testing.F) {
 		}
 	})
 }
+
+// reader reads callbacks as a function.
+type reader func(callback *abi.Callback) (*abi.Receipt, error)
+
+func (reader) Digest() string { return "reader" }
+
+func (r reader) Answer(_ context.Context, export wasm.Export, input []byte, env wasm.Env) ([]byte, int64, error) {
+	if export != wasm.Receive {
+		return nil, 0, errors.New("it reads callbacks only")
+	}
+	callback := new(abi.Callback)
+	if err := callback.UnmarshalVTUnsafe(input); err != nil {
+		return nil, 0, err
+	}
+	if env.Now.UnixMilli() != callback.GetNowMs() {
+		return nil, 0, errors.New("the clock is not the callback's")
+	}
+	receipt, err := r(callback)
+	if err != nil {
+		return nil, 1, err
+	}
+	answer, err := (&abi.Answer{Result: &abi.Answer_Receipt{Receipt: receipt}}).MarshalVT()
+	return answer, 1, err
+}
+
+// A callback is anyone's text: what differs in a receipt is shown without any of it.
+func TestCallbacksAreComparedAndNotShown(t *testing.T) {
+	t.Parallel()
+	input, err := (&abi.Callback{Method: "POST", Body: []byte("ada 4711 paid"), NowMs: 1234}).MarshalVT()
+	require.NoError(t, err)
+	recorded := replay.Recording{Steps: []replay.Step{{Input: input}}}
+	receipt := func(change func(r *abi.Receipt)) reader {
+		return func(callback *abi.Callback) (*abi.Receipt, error) {
+			r := &abi.Receipt{
+				Trust: abi.Receipt_TRUST_SIGNED, Reference: "4711", ProviderReference: "ada", SignatureValue: "ada",
+				Signature: &abi.Signature{
+					Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "key", Encoding: abi.Signature_ENCODING_HEX,
+					Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Literal{Literal: string(callback.GetBody())}}},
+				},
+				Outcome: &abi.Outcome{
+					Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: abi.Status_STATUS_SUCCEEDED, ProviderReference: "ada",
+				},
+				DedupeKey: "ada", Reply: &abi.CallbackReply{Status: 200, Body: []byte("ok ada")},
+			}
+			change(r)
+			return r, nil
+		}
+	}
+	former, err := replay.Run(t.Context(), receipt(func(*abi.Receipt) {}), recorded)
+	require.NoError(t, err)
+	require.Equal(t, "signed", former.Result())
+	for claim, row := range map[string]struct {
+		change func(r *abi.Receipt)
+		lines  []string
+	}{
+		"the same": {func(*abi.Receipt) {}, nil},
+		"another secret": {
+			func(r *abi.Receipt) { r.Signature.Secret = "public" },
+			[]string{
+				"- receipt/signature: hmac_sha256 hex into  prefix \"\" by {{secret:key}} (13 characters)",
+				"+ receipt/signature: hmac_sha256 hex into  prefix \"\" by {{secret:public}} (13 characters)",
+			},
+		},
+		"another part": {
+			func(r *abi.Receipt) { r.Signature.Parts[0].Part = &abi.SignedPart_Literal{Literal: "ada 4711 owes"} },
+			[]string{
+				"- receipt/signature: hmac_sha256 hex into  prefix \"\" by {{secret:key}} (13 characters)",
+				"+ receipt/signature: hmac_sha256 hex into  prefix \"\" by {{secret:key}} (13 characters), others",
+			},
+		},
+		"another reference": {
+			func(r *abi.Receipt) { r.Reference = "47110" },
+			[]string{"- receipt/reference: (4 characters)", "+ receipt/reference: (5 characters)"},
+		},
+		"another outcome": {
+			func(r *abi.Receipt) { r.Outcome.Status = abi.Status_STATUS_FAILED },
+			[]string{"- outcome/status: succeeded", "+ outcome/status: failed"},
+		},
+		"another payment": {
+			func(r *abi.Receipt) { r.Outcome.ProviderReference = "eve" },
+			[]string{"- outcome/provider_reference: (3 characters)", "+ outcome/provider_reference: (3 characters), others"},
+		},
+		"another key": {
+			func(r *abi.Receipt) { r.DedupeKey = "ada4711" },
+			[]string{"- receipt/dedupe_key: (3 characters)", "+ receipt/dedupe_key: (7 characters)"},
+		},
+		"another reply": {
+			func(r *abi.Receipt) { r.Reply = &abi.CallbackReply{Status: 500} },
+			[]string{
+				"- receipt/reply/status: 200", "+ receipt/reply/status: 500", "- receipt/reply/body: (6 characters)",
+			},
+		},
+	} {
+		run, err := replay.Run(t.Context(), receipt(row.change), recorded)
+		require.NoError(t, err)
+		found := replay.Compare(former, run)
+		if row.lines == nil {
+			require.Empty(t, found, claim)
+			continue
+		}
+		require.Len(t, found, 1, claim)
+		require.Equal(t, replay.Callbacks, found[0].Kind, claim)
+		require.Equal(t, row.lines, found[0].Lines, claim)
+	}
+	failing := reader(func(*abi.Callback) (*abi.Receipt, error) { return nil, errors.New("no idea of ada 4711") })
+	run, err := replay.Run(t.Context(), failing, recorded)
+	require.NoError(t, err)
+	require.Equal(t, "fault", run.Result())
+	found := replay.Compare(former, run)
+	require.Len(t, found, 1)
+	require.Equal(t, replay.Failures, found[0].Kind)
+	require.Equal(t, []string{"- ended: a receipt", "+ ended: (19 characters)"}, found[0].Lines)
+}

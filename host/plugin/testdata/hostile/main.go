@@ -62,6 +62,7 @@ func describe(_, _ int32) int64 {
 	if host := word("host"); host != "" {
 		m.Hosts = append(m.Hosts, host)
 	}
+	loosen(m, word("loosen"))
 	switch defect {
 	case "mute":
 		return answer(&abi.Answer{})
@@ -78,6 +79,21 @@ func describe(_, _ int32) int64 {
 		m.Operations[0].Idempotency = 99
 	}
 	return answer(&abi.Answer{Result: &abi.Answer_Manifest{Manifest: m}})
+}
+
+// loosen has the host do more than the plain manifest does.
+func loosen(m *abi.Manifest, what string) {
+	switch what {
+	case "class":
+		m.Operations[0].Idempotency = abi.Idempotency_IDEMPOTENCY_SAFE
+	case "decline":
+		m.Operations[0].DeclineIsFinal = true
+	case "failure":
+		m.Failures = append(m.Failures, &abi.FailureRule{
+			HttpStatus: 402, Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "declined", Source: "inferred",
+			Proofs: []*abi.Proof{{Pointer: "/error/code"}},
+		})
+	}
 }
 
 func manifest() *abi.Manifest {
@@ -178,9 +194,21 @@ func receive(_, size int32) int64 {
 	if callback.GetMethod() != "POST" {
 		return done("a step is no receipt")
 	}
-	return answer(&abi.Answer{Result: &abi.Answer_Receipt{Receipt: &abi.Receipt{
+	receipt := &abi.Receipt{
 		Reference: string(callback.GetBody()), DedupeKey: strconv.FormatInt(time.Now().UnixMilli(), 10),
-	}}})
+		Trust: abi.Receipt_TRUST_LOOK_UP, Reply: &abi.CallbackReply{Status: 200},
+	}
+	switch word("receive") {
+	case "trap":
+		return int64(*(*byte)(unsafe.Pointer(uintptr(0xffff_fff0))))
+	case "ignore":
+		receipt.Trust = abi.Receipt_TRUST_IGNORE
+	case "believe":
+		receipt.Trust, receipt.SignatureValue = abi.Receipt_TRUST_SIGNED, "any"
+	case "500":
+		receipt.Reply.Status = 500
+	}
+	return answer(&abi.Answer{Result: &abi.Answer_Receipt{Receipt: receipt}})
 }
 
 // send asks for a request about a payment. Its state holds which variant it is of.
