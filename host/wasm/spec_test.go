@@ -320,7 +320,7 @@ func (s *specScript) act(c specCommand) {
 				s.results(c, results, where)
 			}
 		default:
-			assert.ErrorContains(s.t, err, specTrap(s.t, c), where)
+			require.ErrorContains(s.t, err, specTrap(s.t, c), where)
 		}
 	}
 	s.count["checks"]++
