@@ -99,11 +99,11 @@ func (g *generator) loop(k functionKind, params, kind []byte, level int) []byte 
 	turns := code(g.op(0x41, signedLEB(int64(1+g.IntN(6)))), g.op(0x21, g.number(counter)))
 	again := code(g.op(0x20, g.number(counter)), g.op(0x41, 1), g.op(0x6b), g.op(0x22, g.number(counter)),
 		g.op(0x41, 0), g.op(0x4a)) // while --counter > 0
+	g.labels = append(g.labels, k.params)
+	defer func() { g.labels = g.labels[:len(g.labels)-1] }()
 	if g.oneIn(8) {
 		again = g.value(i32Type, level+1)
 	}
-	g.labels = append(g.labels, k.params)
-	defer func() { g.labels = g.labels[:len(g.labels)-1] }()
 	return code(params, turns, g.op(0x03, kind), g.discard(k.params), g.statements(),
 		g.values(k.params, level+1), again, g.op(0x0d, 0), g.discard(k.params),
 		g.values(k.results, level+1), g.op(0x0b))

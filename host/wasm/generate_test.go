@@ -135,7 +135,11 @@ func (g *generator) assemble(kinds []functionKind, observers []observer, element
 		if global.mutable {
 			mutable = 1
 		}
-		globals = append(globals, slices.Concat([]byte{global.kind, mutable}, g.constant(global.kind), []byte{0x0b}))
+		first := g.constant(global.kind)
+		if i == depthGlobal {
+			first = i32c(0)
+		}
+		globals = append(globals, slices.Concat([]byte{global.kind, mutable}, first, []byte{0x0b}))
 		export(fmt.Sprintf("g%d", i), 3, i)
 	}
 	export("memory", 2, 0)
