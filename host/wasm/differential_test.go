@@ -34,15 +34,20 @@ func newDifferential(tb testing.TB) *differential {
 	tb.Helper()
 	d := &differential{runtimes: make(map[engine]wazero.Runtime), ended: make(map[string]int)}
 	for _, e := range []engine{compiles, interprets} {
-		r := newRuntime(tb, e)
-		d.runtimes[e] = r
-		_, err := r.NewHostModuleBuilder("env").
-			NewFunctionBuilder().WithFunc(func(a uint32, b uint64) uint64 { return b*31 + uint64(a) }).Export("mix").
-			NewFunctionBuilder().WithFunc(func() {}).Export("note").
-			Instantiate(tb.Context())
-		require.NoError(tb, err)
+		d.runtimes[e] = newRuntime(tb, e)
+		offerImports(tb, d.runtimes[e])
 	}
 	return d
+}
+
+// offerImports has the functions that generated modules import.
+func offerImports(tb testing.TB, r wazero.Runtime) {
+	tb.Helper()
+	_, err := r.NewHostModuleBuilder("env").
+		NewFunctionBuilder().WithFunc(func(a uint32, b uint64) uint64 { return b*31 + uint64(a) }).Export("mix").
+		NewFunctionBuilder().WithFunc(func() {}).Export("note").
+		Instantiate(tb.Context())
+	require.NoError(tb, err)
 }
 
 // invocation is a call of a generated function.
@@ -50,6 +55,8 @@ type invocation struct {
 	function int
 	args     []uint64
 }
+
+func (i invocation) name() string { return fmt.Sprintf("f%d", i.function) }
 
 // invocations draws calls of every function, the last one first.
 func (g generated) invocations(seed uint64) []invocation {
@@ -105,7 +112,7 @@ func (d *differential) run(tb tester, e engine, g generated, code []byte, calls 
 	for i, c := range calls {
 		setFuel(m, fuel(i))
 		var o outcome
-		function := m.ExportedFunction(fmt.Sprintf("f%d", c.function))
+		function := m.ExportedFunction(c.name())
 		results, err := function.Call(ctx, c.args...)
 		if err != nil {
 			o.trap, _, _ = strings.Cut(err.Error(), "\n")
@@ -197,7 +204,11 @@ func (d *differential) compare(tb tester, g generated, calls []invocation, given
 	// Exactly what was burnt is enough.
 	same(first[:len(finished)], compiles, metered, func(i int) int64 { return first[i].fuel }, "with the fuel it burnt")
 	cut := func(i int) int64 { return int64(less % uint64(max(first[i].fuel, 1))) }
-	same(d.run(tb, compiles, g, metered, calls, cut), interprets, metered, cut, "with less fuel, interpreted")
+	with := d.run(tb, compiles, g, metered, calls, cut)
+	same(with, interprets, metered, cut, "with less fuel, interpreted")
+	if cut(0) < first[0].fuel && !with[0].outOfFuel(cut(0)) {
+		require.Equal(tb, first[0].unmetered(), with[0].unmetered(), "the debt was too small to be seen")
+	}
 }
 
 func TestMeteringChangesNothingThatProgramsDo(t *testing.T) {
