@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -228,6 +231,64 @@ func TestMeteringChangesNothingThatProgramsDo(t *testing.T) {
 	require.Greater(t, d.ended[""], total/3, "calls that return: %v", d.ended)
 	require.Positive(t, d.ended["out of fuel"], "%v", d.ended)
 	t.Logf("%d calls: %v", total, d.ended)
+}
+
+// What programs do and what they burn is the same on every machine: testdata/outcomes.txt has it for some seeds.
+func TestOutcomesAreTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	const given = 300_000
+	d := newDifferential(t)
+	var lines strings.Builder
+	for seed := range uint64(64) {
+		g := generate(seed, 80)
+		metered, err := wasm.Rewrite(g.code, true)
+		require.NoError(t, err)
+		calls := g.invocations(seed)
+		var before []outcome
+		for _, e := range []engine{compiles, interprets} {
+			all := d.run(t, e, g, metered, calls, func(int) int64 { return given })
+			if before != nil {
+				require.Equal(t, before, all, "seed %d on the %s", seed, e)
+			}
+			before = all
+		}
+		fmt.Fprintf(&lines, "seed %d:", seed)
+		for _, o := range before {
+			sum := sha256.Sum256(fmt.Append(nil, o.results, o.trap, o.globals, o.tables, o.memory))
+			fmt.Fprintf(&lines, " %d fuel %x", o.fuel, sum[:4])
+		}
+		lines.WriteByte('\n')
+	}
+	golden := filepath.Join("testdata", "outcomes.txt")
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(lines.String()), 0o600))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), lines.String(), "-update writes the outcomes")
+}
+
+// Machine code for arm64 is another part of wazero. It runs here in an emulator.
+func TestOutcomesAreTheSameOnArm64(t *testing.T) {
+	t.Parallel()
+	var emulator string
+	for _, name := range []string{"qemu-aarch64", "qemu-aarch64-static"} {
+		if path, err := exec.LookPath(name); err == nil {
+			emulator = path
+		}
+	}
+	if emulator == "" || testing.Short() {
+		t.Skip("without qemu-aarch64 (Debian's package qemu-user-static), or in short form, no code for arm64 runs")
+	}
+	tool := filepath.Join(t.TempDir(), "wasm.test")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", tool, ".")
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	run := exec.CommandContext(t.Context(), emulator, tool, "-test.v", "-test.run", "^TestOutcomesAreTheSameEverywhere$")
+	out, err = run.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: TestOutcomesAreTheSameEverywhere")
 }
 
 // A generated program has every instruction that the rewriter lets pass.

@@ -24,7 +24,7 @@ import (
 	"payrouter/host/wasm"
 )
 
-var update = flag.Bool("update", false, "write the counts of the specification's tests to testdata/spec.txt")
+var update = flag.Bool("update", false, "write testdata/spec.txt and testdata/outcomes.txt")
 
 // The specification's own tests (https://github.com/WebAssembly/spec, Apache License 2.0), which wazero's module has as
 // binaries and lists of commands. Nothing of them is copied: they are read where the Go toolchain keeps wazero.
