@@ -10,7 +10,7 @@ import (
 )
 
 // A stretch that is paid for at its head runs as a whole or not at all: who cannot pay traps there, from however deep.
-func TestWhoCannotPayTrapsAtOnce(t *testing.T) {
+func TestWhoCannotPayRunsNoFurther(t *testing.T) {
 	t.Parallel()
 	const reached, done = 2000, 2008
 	mark := func(at int32) []byte { return code(i32c(at), i64c(1), 0x37, 3, 0) }
@@ -39,8 +39,11 @@ func TestWhoCannotPayTrapsAtOnce(t *testing.T) {
 					t.Parallel()
 					body := code(mark(reached), wrap(open(inside)))
 					for name, a := range map[string]assembly{
-						"one result":  {prepare: routine{code: code(body, i64c(0))}},
-						"two results": {prepare: routine{code: code(0x10, firstExtra, 0x1a)}, extra: []routine{{kind: typePair, code: code(body, i64c(1), i64c(2))}}},
+						"one result": {prepare: routine{code: code(body, i64c(0))}},
+						"two results": {
+							prepare: routine{code: code(0x10, firstExtra, 0x1a)},
+							extra:   []routine{{kind: typePair, code: code(body, i64c(1), i64c(2))}},
+						},
 					} {
 						wholeOrNothing(t, a.bytes(), reached, done, name)
 					}
