@@ -54,6 +54,7 @@ const (
 	typeI32Gone        // (i32) -> ()
 	typeManyI64        // 16 of i64 -> ()
 	typePair           // () -> (i64 i64)
+	typeHundred        // 100 of i64 -> 100 of i64
 )
 
 var assemblyTypes = [][2][]byte{
@@ -68,6 +69,7 @@ var assemblyTypes = [][2][]byte{
 	{{i32Type}, nil},
 	{slices.Repeat([]byte{i64Type}, 16), nil},
 	{nil, {i64Type, i64Type}},
+	{slices.Repeat([]byte{i64Type}, 100), slices.Repeat([]byte{i64Type}, 100)},
 }
 
 // firstExtra is the number of the first extra function, after the imports.

@@ -46,8 +46,16 @@ const (
 	mostLocals    = 10_000
 	mostParams    = 100
 	mostNesting   = 5_000
-	mostRegions   = 5_000 // of a function, see region; a Go function has up to 800
-	mostPayments  = 1_000 // of a function, that are seen to be paid; a Go function has up to 43
+	mostRegions   = 5_000  // of a function, see region; a Go function has up to 800
+	mostPayments  = 1_000  // of a function, that are seen to be paid; a Go function has up to 43
+	mostBranches  = 5_000  // of a function; a Go function has up to 490
+	mostTargets   = 25_000 // of a function's tables of branches; a Go function has up to 900
+	// Of a function, and of all together: parameters, locals, and what calls, blocks and branches hand on. The compiler
+	// takes 440 bytes for one. A Go function has up to 500, a plugin 90,000.
+	mostValues      = 100_000
+	mostValuesOfAll = 2_000_000
+	// What an indirect call takes the compiler, in values.
+	valuesOfIndirect = 16
 )
 
 // header opens every module: the magic number and version 1.

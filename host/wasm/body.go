@@ -8,11 +8,16 @@ import (
 // functionMeter rewrites one function after another. It is kept between them for its buffers.
 type functionMeter struct {
 	*rewriter
-	out     []byte
-	regions []region
-	blocks  []block
-	marks   []mark
-	wrapped bool // the function under way is, see wrap
+	out      []byte
+	regions  []region
+	blocks   []block
+	marks    []mark
+	wrapped  bool      // the function under way is, see wrap
+	opened   signature // of the block that was read last
+	branches int       // of the function under way, see mostBranches
+	targets  int       // the same, see mostTargets
+	values   int       // of the function under way, see mostValues
+	total    int       // of all functions so far
 }
 
 // region is code with one way in, its head, that runs at most once for each time its head is passed: branches inside
@@ -34,6 +39,7 @@ func (r region) seen() bool { return r.parent < 0 || r.ticks > mostOwed }
 type block struct {
 	code   byte
 	region int
+	label  int // the number of values that a branch to it hands on
 }
 
 // mark is a place, an offset into the module, where something is paid: at the head of a region, or, with a scale, in
@@ -56,8 +62,9 @@ func (f *functionMeter) rewrite(index int, body span) ([]byte, error) {
 		return nil, r.err
 	}
 	start := r.at
-	variables := uint32(len(f.types[f.functions[index]].params) + locals)
-	if err := f.measure(r, variables); err != nil {
+	kind := f.types[f.functions[index]]
+	variables := uint32(len(kind.params) + locals)
+	if err := f.measure(r, variables, len(kind.results)); err != nil {
 		return nil, err
 	}
 	if !f.charge {
@@ -74,10 +81,9 @@ func (f *functionMeter) rewrite(index int, body span) ([]byte, error) {
 	f.out = binary.AppendUvarint(f.out[:0], uint64(groups)+2)
 	f.out = append(f.out, f.code[declared:start]...)
 	f.out = append(f.out, 1, typeI64, 1, typeI32)
-	results := f.types[f.functions[index]].results
-	f.wrapped = len(results) < 2 // a block of more would need a type of its own
+	f.wrapped = len(kind.results) < 2 // a block of more would need a type of its own
 	if f.wrapped {
-		f.wrap(span{start, body.end}, results, variables)
+		f.wrap(span{start, body.end}, kind.results, variables)
 	} else {
 		f.emit(span{start, body.end}, variables)
 	}
@@ -119,36 +125,43 @@ func (f *functionMeter) locals(r *reader) int {
 }
 
 // measure walks the instructions, checks each, adds its cost to its region, and marks where there is something to pay.
-func (f *functionMeter) measure(r *reader, variables uint32) error {
+func (f *functionMeter) measure(r *reader, variables uint32, results int) error {
+	f.values, f.branches, f.targets = 0, 0, 0
+	f.hold(r, int(variables))
 	f.regions = append(f.regions[:0], region{parent: -1})
-	f.blocks = append(f.blocks[:0], block{})
+	f.blocks = append(f.blocks[:0], block{label: results})
 	f.marks = append(f.marks[:0], mark{at: r.at, trap: 1})
 	for len(f.blocks) > 0 && r.err == nil {
 		level := len(f.blocks) - 1
 		current := f.blocks[level].region
 		at := r.at
 		code, op := r.operation()
-		f.immediates(r, op.immediate, variables)
+		handed := f.immediates(r, op.immediate, variables)
+		if code == opReturn {
+			handed = results
+			f.hold(r, handed)
+		}
 		if r.err != nil {
 			break
 		}
-		f.regions[current].ticks += int64(op.cost)
+		f.regions[current].ticks += int64(op.cost) + light*int64(max(0, handed-mostFree))
 		if op.scale != (scale{}) {
 			f.marks = append(f.marks, mark{at: at, scale: op.scale, trap: len(f.blocks)})
 		}
 		switch code {
 		case opBlock:
-			f.push(r, block{code, current})
+			f.push(r, block{code, current, len(f.opened.results)})
 		case opLoop:
-			f.push(r, block{code, f.region(r.at, -1, len(f.blocks)+1)})
+			f.push(r, block{code, f.region(r.at, -1, len(f.blocks)+1), len(f.opened.params)})
 		case opIf:
-			f.push(r, block{code, f.region(r.at, current, len(f.blocks)+1)})
+			f.push(r, block{code, f.region(r.at, current, len(f.blocks)+1), len(f.opened.results)})
 		case opElse:
 			if f.blocks[level].code != opIf {
 				r.fail(ErrMalformed, "else without an if")
 				break
 			}
-			f.blocks[level] = block{code, f.region(r.at, f.blocks[level-1].region, len(f.blocks))}
+			f.blocks[level].code = code
+			f.blocks[level].region = f.region(r.at, f.blocks[level-1].region, len(f.blocks))
 		case opEnd:
 			ended := f.blocks[level].code
 			f.blocks = f.blocks[:level]
@@ -244,24 +257,33 @@ func (r *reader) refuse(code, family string) {
 }
 
 // immediates reads over what follows an opcode. Indices are checked here, against the module as it was: after the
-// rewriting there is one global more and there are more locals, which the guest's own code must not reach.
-func (f *functionMeter) immediates(r *reader, kind immediate, variables uint32) {
+// rewriting there is one global more and there are more locals, which the guest's own code must not reach. It returns
+// how many values the instruction hands on to a function, a block or a label.
+func (f *functionMeter) immediates(r *reader, kind immediate, variables uint32) (handed int) {
 	switch kind {
 	case none:
 	case blockType:
-		f.blockType(r)
+		f.opened = f.blockType(r)
+		handed = f.opened.values()
 	case label:
-		f.checkLabel(r, r.u32())
+		if f.branches++; f.branches > mostBranches {
+			r.fail(ErrTooLarge, "function of over %d branches", mostBranches)
+		}
+		handed = f.label(r, r.u32())
 	case labels:
-		for range r.count("branches", r.left()) + 1 {
-			f.checkLabel(r, r.u32())
+		targets := r.count("branches", r.left()) + 1
+		if f.targets += targets; f.targets > mostTargets {
+			r.fail(ErrTooLarge, "function of over %d targets of branches", mostTargets)
+		}
+		for range targets {
+			f.hold(r, handed) // all but the last, which comes below
+			handed = f.label(r, r.u32())
 		}
 	case function:
-		f.checkFunction(r, r.u32())
+		handed = f.callee(r, r.u32()).values()
 	case indirect:
-		if index := r.u32(); r.err == nil && int64(index) >= int64(len(f.types)) {
-			r.fail(ErrMalformed, "type %d of %d", index, len(f.types))
-		}
+		f.hold(r, valuesOfIndirect)
+		handed = f.kind(r, int64(r.u32())).values()
 		f.checkTable(r, r.u32())
 	case local:
 		if index := r.u32(); index >= variables {
@@ -310,6 +332,45 @@ func (f *functionMeter) immediates(r *reader, kind immediate, variables uint32) 
 	case unknown:
 		r.fail(ErrOpcode, "unknown")
 	}
+	f.hold(r, handed)
+	return handed
+}
+
+// hold counts values that the compiler keeps track of.
+func (f *functionMeter) hold(r *reader, values int) {
+	f.values += values
+	f.total += values
+	if f.values > mostValues {
+		r.fail(ErrTooLarge, "function of over %d locals and values that are handed on", mostValues)
+	}
+	if f.total > mostValuesOfAll {
+		r.fail(ErrTooLarge, "over %d locals and values that are handed on", mostValuesOfAll)
+	}
+}
+
+func (s signature) values() int { return len(s.params) + len(s.results) }
+
+// kind is the type of an index.
+func (f *functionMeter) kind(r *reader, index int64) signature {
+	if index >= int64(len(f.types)) {
+		r.fail(ErrMalformed, "type %d of %d", index, len(f.types))
+	}
+	if r.err != nil {
+		return signature{}
+	}
+	return f.types[index]
+}
+
+// callee is the type of a function.
+func (f *functionMeter) callee(r *reader, index uint32) signature {
+	f.checkFunction(r, index)
+	if r.err != nil {
+		return signature{}
+	}
+	if int(index) < len(f.imports) {
+		return f.imports[index].signature
+	}
+	return f.types[f.functions[int(index)-len(f.imports)]]
 }
 
 func (r *reader) zero() {
@@ -319,24 +380,27 @@ func (r *reader) zero() {
 }
 
 // blockType reads a value type, nothing, or a type's index, in one signed number of 33 bits.
-func (f *functionMeter) blockType(r *reader) {
-	t := r.signed(33)
-	if r.err != nil || t == -64 {
-		return
-	}
-	if t < 0 {
+func (f *functionMeter) blockType(r *reader) signature {
+	switch t := r.signed(33); {
+	case r.err != nil || t == -64:
+		return signature{}
+	case t < 0:
 		r.checkValueType(byte(t & 0x7f))
-		return
-	}
-	if t >= int64(len(f.types)) {
-		r.fail(ErrMalformed, "type %d of %d", t, len(f.types))
+		return signature{results: string([]byte{byte(t & 0x7f)})}
+	default:
+		return f.kind(r, t)
 	}
 }
 
-func (f *functionMeter) checkLabel(r *reader, depth uint32) {
+// label returns how many values a branch hands on.
+func (f *functionMeter) label(r *reader, depth uint32) int {
 	if r.err == nil && int64(depth) >= int64(len(f.blocks)) {
 		r.fail(ErrMalformed, "branch %d levels out of %d", depth, len(f.blocks))
 	}
+	if r.err != nil {
+		return 0
+	}
+	return f.blocks[len(f.blocks)-1-int(depth)].label
 }
 
 // payments counts the places where a function may trap for want of fuel.

@@ -123,6 +123,9 @@ func FuzzMeter(f *testing.F) {
 			f.Add(code)
 		}
 	}
+	for seed := range uint64(20) {
+		f.Add(generate(seed, 20).code)
+	}
 	f.Fuzz(func(t *testing.T, code []byte) {
 		_, _ = wasm.Inspect(code)
 		metered, err := wasm.Rewrite(code, true)

@@ -91,6 +91,10 @@ const (
 	variable = 16   // a local: cleared on entry, and room on the stack
 )
 
+// mostFree is how many values an instruction hands on to a function, a block or a label at its own cost. Each one more
+// costs light: it may have to be moved. Code of Go has up to 5.
+const mostFree = 5
+
 // mostAbsorbed is how much, in ticks, a region may pay for smaller ones within it. More makes fewer payments, and
 // honest code pay for more that it does not do.
 const mostAbsorbed = 32 * ticksPerFuel

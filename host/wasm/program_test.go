@@ -173,6 +173,10 @@ func TestFuelIsPaidForWhatRuns(t *testing.T) {
 	turns := func(n int32, body []byte) []byte { // the loop's own: 24 ticks
 		return code(i32c(n), 0x21, 3, 0x03, 0x40, body, 0x20, 3, i32c(1), 0x6b, 0x22, 3, 0x0d, 0, 0x0b)
 	}
+	handingOn := func(n int32) []byte { // a loop whose parameters are 100 values
+		return code(times(100, i64c(1)), i32c(n), 0x21, 3, 0x03, typeHundred, i64c(1),
+			0x20, 3, i32c(1), 0x6b, 0x22, 3, 0x0d, 0, 0x1a, 0x0b, times(100, 0x1a))
+	}
 	for name, c := range map[string]struct {
 		less, more []byte
 		fuel       int64
@@ -209,6 +213,9 @@ func TestFuelIsPaidForWhatRuns(t *testing.T) {
 			code(i32c(0), i32c(0), i32c(300), 0xfc, 10, 0, 0), 100,
 		},
 		"pages grown": {code(i32c(1), 0x40, 0, 0x1a), code(i32c(3), 0x40, 0, 0x1a), 200_000},
+		"values handed on to a loop": {
+			handingOn(4), handingOn(5), 1 + (24+95*8+15)/16, // the turn's, its instructions', and of 95 values
+		},
 		"calls": {
 			// the turn's, the function's
 			turns(4, code(0x10, firstExtra)), turns(5, code(0x10, firstExtra)), 1 + 3 + 1 + 16,

@@ -118,7 +118,38 @@ func TestModulesAreRefusedWithAReason(t *testing.T) {
 			"function of 1002 loops",
 		},
 		"function too large": {prepare(times(300_000, 1), i64c(0)), wasm.ErrTooLarge, "function of 300"},
-		"memory too large":   {assembly{pages: 513}, wasm.ErrTooLarge, "memory of 513 pages, at most 512"},
+		"calls that hand on too much": {
+			assembly{
+				prepare: routine{code: code(times(100, i64c(0)), times(501, 0x10, firstExtra), 0x00)},
+				extra:   []routine{{kind: typeHundred, code: times(100, i64c(0))}},
+			},
+			wasm.ErrTooLarge, "function of over 100000 locals and values that are handed on",
+		},
+		"blocks that hand on too much": {
+			prepare(times(100, i64c(0)), times(501, 0x02, typeHundred, 0x0b), 0x00), wasm.ErrTooLarge,
+			"function of over 100000",
+		},
+		"branches that hand on too much": {
+			prepare(0x02, typeHundred, 0x00, 0x0b, times(100, i64c(0)), 0x03, typeHundred, times(1_001, i32c(0), 0x0d, 0),
+				0x0b, 0x00), wasm.ErrTooLarge, "function of over 100000",
+		},
+		"table of branches that hands on too much": {
+			prepare(times(100, i64c(0)), 0x03, typeHundred, i32c(0), 0x0e, u32(1_001), times(1_002, 0), 0x0b, 0x00),
+			wasm.ErrTooLarge, "function of over 100000",
+		},
+		"too many branches": {
+			prepare(times(5_001, i32c(0), 0x0d, 0), i64c(0)), wasm.ErrTooLarge,
+			"function of over 5000 branches",
+		},
+		"too many targets of branches": {
+			prepare(0x02, 0x40, i32c(0), 0x0e, u32(25_000), times(25_001, 0), 0x0b, i64c(0)), wasm.ErrTooLarge,
+			"function of over 25000 targets of branches",
+		},
+		"too many locals of all functions": {
+			assembly{extra: slices.Repeat([]routine{{locals: slices.Repeat([]byte{i64Type}, 10_000)}}, 201)},
+			wasm.ErrTooLarge, "over 2000000 locals",
+		},
+		"memory too large": {assembly{pages: 513}, wasm.ErrTooLarge, "memory of 513 pages, at most 512"},
 		"table too large": {
 			assembly{tables: slices.Concat([]byte{1, 0x70, 0}, u32(100_001))},
 			wasm.ErrTooLarge,

@@ -44,6 +44,10 @@ func shapes() map[string]assembly {
 	withTable := func(a assembly) assembly { a.tables = table; return a }
 	elements := vector(slices.Concat([]byte{0}, i32c(0), []byte{0x0b}, vector(slices.Repeat([][]byte{u32(7)}, 1)...)))
 
+	handOn := func(again ...any) []byte {
+		return code(times(100, i64c(1)), 0x03, typeHundred, i64c(1), code(again...), 0x0b, 0x00)
+	}
+
 	all := map[string]assembly{
 		"empty loop": prepare(nil, forever()),
 		"nested loop": prepare([]byte{i64Type},
@@ -88,6 +92,13 @@ func shapes() map[string]assembly {
 					slices.Concat(spread(100, func(i int) []byte { return code(lget, i+1, 0x7c) })...),
 				),
 			}},
+		},
+		// Each turn a value comes in on the right, and all others move by one.
+		"loop with 100 parameters":     prepare(nil, handOn(i32c(1), 0x0d, 0, drop)),
+		"br_table with 100 parameters": prepare(nil, handOn(i32c(1), 0x0e, 1, 0, 0)),
+		"call with 100 results": {
+			prepare: routine{code: code(times(100, i64c(1)), 0x03, typeHundred, 0x10, firstExtra, 0x0c, 0, 0x0b, 0x00)},
+			extra:   []routine{{kind: typeHundred, code: code(times(100, lget, 0))}},
 		},
 		"i64.add":    i64(0x7c),
 		"i64.mul":    i64(0x7e),
