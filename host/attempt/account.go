@@ -19,8 +19,11 @@ type Connector interface {
 	// Digest and Number identify the generation.
 	Digest() string
 	Number() int64
-	// Begin starts a flow for a call, which must not change while the flow is in use.
-	Begin(call *abi.Call) Steps
+	// Sendable is nil, or why the generation makes no new request: an error for whoever may see the account.
+	Sendable() error
+	// Begin starts a flow for a call, which must not change while the flow is in use. merchant is whose payment or run it
+	// is about; empty where the router asks for itself.
+	Begin(call *abi.Call, merchant string) Steps
 	// Schemas are the compiled JSON Schemas of an operation's input and output. An operation without a schema accepts any
 	// JSON.
 	Schemas(operation string) (input, output *schema.Schema, err error)
@@ -30,7 +33,7 @@ type Connector interface {
 
 // Steps turn one call into requests, and responses into outcomes. One goroutine at a time uses them. Each returns the
 // fuel that it took. An error means that the plugin did not do its part: trap, out of fuel, no instance free, fault in
-// the call.
+// the call; or, where it is a withheld, that the plugin was not called.
 type Steps interface {
 	Prepare(ctx context.Context) (*abi.Step, int64, error)
 	// Interpret reads the response to the step whose state is given.
@@ -60,6 +63,14 @@ type Account struct {
 	Settings []byte
 	// Failures come before the manifest's own.
 	Failures []*abi.FailureRule
+}
+
+// Available is nil, or why no new payment with the id would be sent now.
+func (a *Account) Available(id string) error {
+	if err := a.Plugin(id).Sendable(); err != nil {
+		return err
+	}
+	return a.Egress.Available()
 }
 
 // Flows are the kinds of payment that the account takes, as its settings narrow what the plugin serving the id takes.
