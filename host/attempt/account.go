@@ -19,8 +19,6 @@ type Connector interface {
 	// Digest and Number identify the generation.
 	Digest() string
 	Number() int64
-	// Sendable is nil, or why the generation makes no new request: an error for whoever may see the account.
-	Sendable() error
 	// Begin starts a flow for a call, which must not change while the flow is in use. merchant is whose payment or run it
 	// is about; empty where the router asks for itself.
 	Begin(call *abi.Call, merchant string) Steps
@@ -58,7 +56,10 @@ type Account struct {
 	// Plugin gives the generation that serves a payment; an empty id asks for the one that serves most. The same id is
 	// given the same one.
 	Plugin func(paymentID string) Connector
-	Egress Egress
+	// Withheld is nil, or returns why the generation that serves a payment makes no new request; nil where it does. It is
+	// for whoever may see the account.
+	Withheld func(paymentID string) error
+	Egress   Egress
 	// Settings are a JSON object that satisfies the manifest's schema.
 	Settings []byte
 	// Failures come before the manifest's own.
@@ -67,8 +68,10 @@ type Account struct {
 
 // Available is nil, or why no new payment with the id would be sent now.
 func (a *Account) Available(id string) error {
-	if err := a.Plugin(id).Sendable(); err != nil {
-		return err
+	if a.Withheld != nil {
+		if err := a.Withheld(id); err != nil {
+			return err
+		}
 	}
 	return a.Egress.Available()
 }

@@ -204,6 +204,7 @@ func (f *fleets) make(c *config.Config, secrets config.Secrets, activeSet plugin
 		used = append(used, key)
 		fleet.Accounts[p.Name] = &attempt.Account{
 			Name: p.Name, Plugin: connector(p.Name, active), Egress: client, Settings: p.Settings, Failures: p.Failures,
+			Withheld: func(paymentID string) error { return active.For(paymentID).Sendable() },
 		}
 	}
 	rules, err := rulesOver(c, activeSet)

@@ -32,8 +32,8 @@ const (
 	// StepQuarantine: a generation failed too many calls. StepRelease: a person ended its quarantine.
 	StepQuarantine Step = "quarantine"
 	StepRelease    Step = "release"
-	StepDrain    Step = "drain"
-	StepClose    Step = "close"
+	StepDrain      Step = "drain"
+	StepClose      Step = "close"
 )
 
 // Event is one step that was taken, or failed.

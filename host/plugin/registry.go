@@ -128,8 +128,8 @@ type pluginState struct {
 	canary *canaryTally
 	// probation is of the last swap.
 	probation probation
-	events   []Event
-	decision decision
+	events    []Event
+	decision  decision
 	// undecided is why the decision of before the start is not known; nil where it is, or where there was none.
 	undecided error
 	// allowed are the differences that were accepted of generations that are active or warm, by digest.

@@ -28,11 +28,10 @@ type connector struct {
 	most  map[string]int64
 }
 
-// Sendable implements attempt.Connector.
-func (c *connector) Sendable() error { return nil }
-
 // Begin implements attempt.Connector.
-func (c *connector) Begin(call *abi.Call, _ string) attempt.Steps { return &steps{connector: c, call: call} }
+func (c *connector) Begin(call *abi.Call, _ string) attempt.Steps {
+	return &steps{connector: c, call: call}
+}
 
 // Schemas implements attempt.Connector.
 func (c *connector) Schemas(operation string) (input, output *schema.Schema, err error) {
