@@ -17,8 +17,8 @@ type Prepared struct {
 	err   error
 }
 
-// Prepare has the plan's plugin make the first step of a merchant's call. ctx bounds the wait for the plugin. A fault of
-// the plugin shows when the flow runs.
+// Prepare has the plan's plugin make the first step of a merchant's call. ctx bounds the wait for the plugin. A fault
+// of the plugin shows when the flow runs.
 func (p Plan) Prepare(ctx context.Context, call *abi.Call, merchant string) *Prepared {
 	made := &Prepared{plan: p, call: call, steps: p.Connector.Begin(call, merchant)}
 	made.step, made.fuel, made.err = made.steps.Prepare(ctx)

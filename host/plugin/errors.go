@@ -44,7 +44,7 @@ var (
 	ErrNoQuarantine = errors.New("not in quarantine")
 )
 
-// ErrOverBudget: the calls of a generation, or of an account, have used the CPU that they may use for now.
+// ErrOverBudget means that the calls of a generation, or of an account, have used the CPU that they may use for now.
 // WithheldError wraps it.
 var ErrOverBudget = errors.New("over its budget")
 

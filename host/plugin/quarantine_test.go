@@ -136,7 +136,7 @@ func TestQuarantineOutlastsARestart(t *testing.T) {
 	code := module(t, "")
 	s := newSite(t, plugin.Settings{}, code)
 	active, _ := s.registry.Current("hostile")
-	poison(t, active, "pay_1", "pay_2", "pay_3")
+	require.Error(t, poison(t, active, "pay_1", "pay_2", "pay_3"))
 	began(t, s.registry, plugin.StepRollback, 1)
 	s.restart()
 	s.serves(code)
@@ -177,7 +177,7 @@ func swapped(t *testing.T, settings plugin.Settings, before, after string) (
 func TestQuarantineWithinTheProbationRollsBack(t *testing.T) {
 	t.Parallel()
 	registry, former, now := swapped(t, plugin.Settings{}, "version=1.0.0", "version=1.1.0")
-	poison(t, now, "pay_1", "pay_2", "pay_3")
+	require.Error(t, poison(t, now, "pay_1", "pay_2", "pay_3"))
 	began(t, registry, plugin.StepServe, 3)
 	active, _ := registry.Current("hostile")
 	require.Equal(t, former.Digest(), active.Digest())
@@ -195,7 +195,7 @@ func TestQuarantineWithinTheProbationRollsBack(t *testing.T) {
 	require.NoError(t, registry.Rollback(t.Context(), "hostile", "", "ops"))
 
 	// What a person went back to is not left by itself.
-	poison(t, now, "pay_4", "pay_5", "pay_6")
+	require.Error(t, poison(t, now, "pay_4", "pay_5", "pay_6"))
 	began(t, registry, plugin.StepQuarantine, 2)
 	began(t, registry, plugin.StepRollback, 2)
 	active, _ = registry.Current("hostile")
@@ -233,7 +233,7 @@ func TestQuarantineIsNoRollbackToALooserManifestNorLater(t *testing.T) {
 			t.Parallel()
 			row.settings.Quarantine.Merchants = -1
 			registry, _, now := swapped(t, row.settings, row.before, row.after)
-			poison(t, now, "pay_1", "pay_2", "pay_3")
+			require.Error(t, poison(t, now, "pay_1", "pay_2", "pay_3"))
 			began(t, registry, plugin.StepRollback, 1)
 			require.Contains(t, steps(registry, plugin.StepRollback)[0].Error, row.why)
 			active, _ := registry.Current("hostile")
@@ -253,7 +253,7 @@ func TestCanaryInQuarantineIsAborted(t *testing.T) {
 	require.NoError(t, err)
 	set := registry.ActiveSet()
 	active, _ := set.Of("hostile")
-	poison(t, active.Canary, "pay_1", "pay_2", "pay_3")
+	require.Error(t, poison(t, active.Canary, "pay_1", "pay_2", "pay_3"))
 	require.Eventually(t, func() bool {
 		now, _ := registry.ActiveSet().Of("hostile")
 		return now.Canary == nil

@@ -158,7 +158,7 @@ func (g *gate) remove(t *ticket) {
 func (t *tenant) first() *ticket {
 	for _, queue := range []*list.List{&t.urgent, &t.other} {
 		if front := queue.Front(); front != nil {
-			return front.Value.(*ticket) //nolint:errcheck,forcetypeassert // the lists have tickets
+			return front.Value.(*ticket) //nolint:forcetypeassert // the lists have tickets
 		}
 	}
 	return nil

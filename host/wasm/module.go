@@ -142,9 +142,9 @@ func (m *Module) Stats() Stats { return m.pool.snapshot() }
 // The answer goes to read before the instance serves anybody else. It lies in the guest's memory: read must neither
 // change it nor keep it. An error of read means that the answer is no good, and makes the call fail with ErrBadAnswer.
 //
-// ctx bounds the wait for a free instance, and for the other modules' calls, which ends with ErrBusy; once begun, a call
-// is bounded by its fuel alone. While as many guests run as Options.Running allows, the module that used the least fuel
-// goes first, and of its calls those of Interpret and Receive, and those about what was sent before.
+// ctx bounds the wait for a free instance, and for the other modules' calls, which ends with ErrBusy; once begun, a
+// call is bounded by its fuel alone. While as many guests run as Options.Running allows, the module that used the least
+// fuel goes first, and of its calls those of Interpret and Receive, and those about what was sent before.
 // A call that the guest fails is a *CallError; its instance is never used again, and the next call gets another.
 // Usage is valid after a failed call too.
 func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
