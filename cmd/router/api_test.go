@@ -356,6 +356,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	key, clerk := tokens["shop"], tokens["clerk"]
 	file, text := ownRouting(t)
 	require.NoError(t, os.WriteFile(file, []byte(text+coinApprovals), 0o600))
+	confined(t, data, "payplay", strings.Repeat("0", 64))
 	w := build(t,
 		plan{command: serveCommand{
 			Routing: file, Witness: strangersWitness(t),
@@ -405,7 +406,8 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"list-plugins":    {"GET", "/v1/plugins"}, "get-plugin": {"GET", "/v1/plugins/x"},
 		"put-plugin":      {"PUT", "/v1/plugins/x"},
 		"rollback-plugin": {"POST", "/v1/plugins/x/rollback"}, "drain-plugin": {"POST", "/v1/plugins/x/drain"},
-		"change-canary": {"POST", "/v1/plugins/x/canary"}, "list-operations": {"GET", "/v1/providers/x/operations"},
+		"release-plugin": {"POST", "/v1/plugins/x/release"},
+		"change-canary":  {"POST", "/v1/plugins/x/canary"}, "list-operations": {"GET", "/v1/providers/x/operations"},
 		"get-operation":     {"GET", "/v1/providers/x/operations/y"},
 		"perform-operation": {"POST", "/v1/providers/x/operations/y"},
 		"list-runs":         {"GET", "/v1/operations"}, "get-run": {"GET", "/v1/operations/x"},

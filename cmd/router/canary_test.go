@@ -254,7 +254,7 @@ func newEyrie(t *testing.T) *eyrie {
 		"https://"+strings.TrimPrefix(server.URL, "http://")))
 	e.process = exec.CommandContext(context.Background(), filepath.Join(built.dir, "router"), "serve",
 		"--listen", "127.0.0.1:0", "--routing", routing, "--plugins", dir, "--compiled", compiled, "--data", e.data,
-		"--webhooks-to-private", "--reconcile-every", "50ms",
+		"--webhooks-to-private", "--reconcile-every", "50ms", "--quarantine-faults=-1",
 		"--env-file", writeFile(t, filepath.Join(folder, "variables"), "TOKEN="+token+"\n"))
 	e.process.Env = append(os.Environ(), "CREDENTIALS_DIRECTORY="+folder, "GOTRACEBACK=all")
 	e.process.Stderr = e.log

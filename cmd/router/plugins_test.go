@@ -391,6 +391,7 @@ func (w *harness) reachPlugins(call func(operation, method, path, body string, h
 			append(who, "Content-Type", "application/wasm")...)
 		call("rollback-plugin", "POST", at+"/payplay/rollback", "", who...)
 		call("drain-plugin", "POST", at+"/payplay/drain", "", who...)
+		call("release-plugin", "POST", at+"/payplay/release", "", who...)
 		call("change-canary", "POST", at+"/payplay/canary", `{"action":"abort"}`, who...)
 	}
 	call("get-plugin", "GET", at+"/nobody", "", by...)
@@ -404,9 +405,9 @@ func (w *harness) reachPlugins(call func(operation, method, path, body string, h
 	put("", string(astray(w.t)))
 	put("?canary=10", string(marked(shipped(w.t, "payplay"), "b")))
 	call("change-canary", "POST", at+"/payplay/canary", `{"action":"share","share":20}`, by...)
-	for _, operation := range []string{"rollback", "drain", "canary"} {
+	for _, operation := range []string{"rollback", "drain", "release", "canary"} {
 		id := map[string]string{
-			"rollback": "rollback-plugin", "drain": "drain-plugin",
+			"rollback": "rollback-plugin", "drain": "drain-plugin", "release": "release-plugin",
 			"canary": "change-canary",
 		}[operation]
 		call(id, "POST", at+"/nobody/"+operation, map[string]string{"canary": `{"action":"abort"}`}[operation], by...)

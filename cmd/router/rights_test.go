@@ -52,7 +52,7 @@ var entitled = map[string][]string{
 	"rollback-config": {"config"}, "diff-routes": {"config"},
 	"get-journal": {"journal"}, "release-journal": {"journal"},
 	"list-plugins": {"plugins"}, "get-plugin": {"plugins"}, "put-plugin": {"plugins"}, "rollback-plugin": {"plugins"},
-	"drain-plugin": {"plugins"}, "change-canary": {"plugins"},
+	"drain-plugin": {"plugins"}, "change-canary": {"plugins"}, "release-plugin": {"plugins"},
 	"get-recording": {"plugins payments:read all-merchants"},
 	"get-own-key":   {""}, "list-keys": {"keys"}, "get-key": {"keys"}, "create-key": {"keys"}, "rotate-key": {"keys"},
 	"revoke-key": {"keys"}, "list-acts": {"audit"}, "export-acts": {"audit"},
@@ -408,6 +408,7 @@ func TestAdministrativeActsAreRecorded(t *testing.T) {
 	ask(404, "POST", "/v1/config/rollback", `{"version":"none"}`, "If-Match", "*")
 	ask(404, "POST", "/v1/plugins/none/rollback", "")
 	ask(404, "POST", "/v1/plugins/none/drain", "")
+	ask(404, "POST", "/v1/plugins/none/release", "")
 	ask(404, "POST", "/v1/plugins/none/canary", `{"action":"abort"}`)
 	ask(409, "POST", "/v1/journal/release", `{"reason":"compared"}`)
 
@@ -430,7 +431,8 @@ func TestAdministrativeActsAreRecorded(t *testing.T) {
 		"key.make done", "key.rotate done", "key.revoke done", "key.revoke refused", "webhook.create done",
 		"webhook.update done", "webhook.rotate_secret done", "webhook.redeliver done", "webhook.delete done",
 		"payment.resolve done", "provider.resume refused", "config.replace done", "config.edit_file done",
-		"config.roll_back refused", "plugin.roll_back refused", "plugin.drain refused", "plugin.change_canary refused",
+		"config.roll_back refused", "plugin.roll_back refused", "plugin.drain refused", "plugin.release refused",
+		"plugin.change_canary refused",
 		"journal.release refused",
 	}, acts)
 	byAct := func(name string) api.Act {

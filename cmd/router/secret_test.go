@@ -180,8 +180,8 @@ func (h *heard) note(export string, encode func() ([]byte, error)) {
 	h.inputs = append(h.inputs, input{export, encoded})
 }
 
-func (h *heard) Begin(call *abi.Call) attempt.Steps {
-	return &heardSteps{h.Connector.Begin(call), h, call}
+func (h *heard) Begin(call *abi.Call, merchant string) attempt.Steps {
+	return &heardSteps{h.Connector.Begin(call, merchant), h, call}
 }
 
 type heardSteps struct {

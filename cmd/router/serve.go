@@ -33,6 +33,8 @@ type serveCommand struct {
 	KeepPlugins int `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
 	RecordCalls int `default:"100" help:"Recorded flows of each operation of a plugin; -1 for none."`
 
+	Budget budgetFlags `embed:""`
+
 	Data    string `default:"data" type:"path" help:"Folder of the journal, and of uploaded and compiled plugins."`
 	Witness string `type:"path" help:"File of the journal's last commit; in the data folder by default."`
 
@@ -109,6 +111,7 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
 		CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
 		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,
+		PluginFuel: s.Budget.PluginFuel, AccountFuel: s.Budget.AccountFuel, Quarantine: s.Budget.quarantine(),
 		WebhooksToPrivate: s.WebhooksToPrivate, Version: version, Now: h.now, Logger: h.log, Reached: armed.reach,
 		Reconciler: payment.ReconcilerSettings{
 			Every: s.ReconcileEvery, PerSecond: s.LookupsPerSecond, Overdue: s.UnknownAlert, KeyLifetime: s.KeyLifetime,

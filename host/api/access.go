@@ -79,6 +79,7 @@ var needs = map[string][][]access.Right{
 	"put-plugin":      {{access.Plugins}},
 	"rollback-plugin": {{access.Plugins}},
 	"drain-plugin":    {{access.Plugins}},
+	"release-plugin":  {{access.Plugins}},
 	"change-canary":   {{access.Plugins}},
 	"get-recording":   {{access.Plugins, access.ReadPayments, access.AllMerchants}},
 

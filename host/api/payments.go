@@ -583,7 +583,7 @@ func providerOf(account *attempt.Account) Provider {
 	}
 	slices.Sort(p.Currencies)
 	p.Currencies = slices.Compact(p.Currencies)
-	if err := account.Egress.Available(); err != nil {
+	if err := account.Available(""); err != nil {
 		p.Available, p.Reason, p.Held = false, err.Error(), heldOf(err)
 	}
 	return p

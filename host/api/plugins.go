@@ -28,6 +28,28 @@ type PluginGeneration struct {
 	Idle      int       `json:"idle"`
 	Calls     int64     `json:"calls"`
 	Discarded int64     `json:"discarded" doc:"Instances that were thrown away after a call that the plugin failed"`
+
+	Faults         PluginFaults `json:"faults" doc:"Of the calls of payments and runs that it failed"`
+	CallbackFaults PluginFaults `json:"callback_faults" doc:"Of the callbacks that it failed"`
+
+	OverBudget bool  `json:"over_budget" doc:"Whether its CPU is used up for now, so that new requests are refused"`
+	Refused    int64 `json:"refused" doc:"Requests that its budget, or an account's, refused"`
+
+	Quarantine *PluginQuarantine `json:"quarantine,omitempty"`
+}
+
+// PluginFaults count calls that a plugin failed: traps, calls out of fuel or memory, answers that are none.
+type PluginFaults struct {
+	Calls  int64 `json:"calls"`
+	Inputs int64 `json:"inputs" doc:"What they were about; the same input counts once"`
+}
+
+// PluginQuarantine is why a module makes no new payments, or reads no callbacks. It outlasts a restart.
+type PluginQuarantine struct {
+	Sends     bool      `json:"sends" doc:"No new requests: payments, runs, quotes"`
+	Callbacks bool      `json:"callbacks" doc:"No callback is read; providers are asked to repeat them"`
+	Reason    string    `json:"reason" doc:"The last fault"`
+	At        time.Time `json:"at"`
 }
 
 // PluginEvent is a step of a change that was taken, or failed.
@@ -179,6 +201,11 @@ func pluginOf(s plugin.Status, events bool) Plugin {
 			Number: g.Number, Digest: g.Digest, Version: g.Version, State: string(g.State), LoadedAt: g.LoadedAt,
 			Source: g.Source, Signed: g.Signed,
 			Instances: g.Stats.Instances, Idle: g.Stats.Idle, Calls: g.Stats.Calls, Discarded: g.Stats.Discarded,
+			Faults: PluginFaults(g.Faults), CallbackFaults: PluginFaults(g.CallbackFaults), OverBudget: g.OverBudget,
+			Refused: g.Refused,
+		}
+		if q := g.Quarantine; q != nil {
+			shown.Generations[i].Quarantine = &PluginQuarantine{q.Sends, q.Callbacks, q.Reason, q.At}
 		}
 	}
 	if s.Canary != nil {
@@ -275,6 +302,10 @@ func (a *api) registerPlugins(described huma.API) {
 			"of service, where no account needs it.",
 		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
 		a.pluginAct("plugin.drain", a.drainPlugin))
+	huma.Register(described, endpoint("release-plugin", http.MethodPost, "/{name}/release", "End a quarantine",
+		"Of all modules of the plugin, or of the one with the digest. New payments use it again.",
+		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
+		a.pluginAct("plugin.release", a.releasePlugin))
 	huma.Register(described,
 		endpoint("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary", "",
 			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
@@ -394,6 +425,12 @@ func (a *api) rollbackPlugin(ctx context.Context, in *digestInput) (*pluginOutpu
 func (a *api) drainPlugin(ctx context.Context, in *digestInput) (*pluginOutput, error) {
 	by := callerOf(ctx).String()
 	return a.shownPlugin(in.Name, a.settings.Plugins.Drain(context.WithoutCancel(ctx), in.Name, in.digest(), by))
+}
+
+func (a *api) releasePlugin(ctx context.Context, in *digestInput) (*pluginOutput, error) {
+	by := callerOf(ctx).String()
+	return a.shownPlugin(in.Name,
+		a.settings.Plugins.EndQuarantine(context.WithoutCancel(ctx), in.Name, in.digest(), by))
 }
 
 type canaryInput struct {

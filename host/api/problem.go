@@ -326,6 +326,14 @@ var problems = []struct {
 	},
 	{plugin.ErrNothingKept, problemKind{"plugin-nothing-kept", http.StatusConflict, "No such generation is kept", 0}},
 	{
+		plugin.ErrQuarantine,
+		problemKind{"plugin-quarantine", http.StatusConflict, "The module is in quarantine", 0},
+	},
+	{
+		plugin.ErrNoQuarantine,
+		problemKind{"plugin-not-in-quarantine", http.StatusConflict, "No such module is in quarantine", 0},
+	},
+	{
 		plugin.ErrCanary,
 		problemKind{"plugin-canary", http.StatusConflict, "A canary stands in the way, or there is none", 0},
 	},

@@ -19,8 +19,9 @@ type Connector interface {
 	// Digest and Number identify the generation.
 	Digest() string
 	Number() int64
-	// Begin starts a flow for a call, which must not change while the flow is in use.
-	Begin(call *abi.Call) Steps
+	// Begin starts a flow for a call, which must not change while the flow is in use. merchant is whose payment or run it
+	// is about; empty where the router asks for itself.
+	Begin(call *abi.Call, merchant string) Steps
 	// Schemas are the compiled JSON Schemas of an operation's input and output. An operation without a schema accepts any
 	// JSON.
 	Schemas(operation string) (input, output *schema.Schema, err error)
@@ -30,7 +31,7 @@ type Connector interface {
 
 // Steps turn one call into requests, and responses into outcomes. One goroutine at a time uses them. Each returns the
 // fuel that it took. An error means that the plugin did not do its part: trap, out of fuel, no instance free, fault in
-// the call.
+// the call; or, where it is a withheld, that the plugin was not called.
 type Steps interface {
 	Prepare(ctx context.Context) (*abi.Step, int64, error)
 	// Interpret reads the response to the step whose state is given.
@@ -55,11 +56,24 @@ type Account struct {
 	// Plugin gives the generation that serves a payment; an empty id asks for the one that serves most. The same id is
 	// given the same one.
 	Plugin func(paymentID string) Connector
-	Egress Egress
+	// Withheld is nil, or returns why the generation that serves a payment makes no new request; nil where it does. It is
+	// for whoever may see the account.
+	Withheld func(paymentID string) error
+	Egress   Egress
 	// Settings are a JSON object that satisfies the manifest's schema.
 	Settings []byte
 	// Failures come before the manifest's own.
 	Failures []*abi.FailureRule
+}
+
+// Available is nil, or why no new payment with the id would be sent now.
+func (a *Account) Available(id string) error {
+	if a.Withheld != nil {
+		if err := a.Withheld(id); err != nil {
+			return err
+		}
+	}
+	return a.Egress.Available()
 }
 
 // Flows are the kinds of payment that the account takes, as its settings narrow what the plugin serving the id takes.

@@ -45,6 +45,8 @@ type Attempt struct {
 	Failure   *Failure `json:"failure,omitempty"`
 	// Error is why there was no answer, masked.
 	Error string `json:"error,omitempty"`
+	// PluginFault: the plugin made nothing of the answer by a fault of its own, which shows nothing of the provider.
+	PluginFault bool `json:"plugin_fault,omitempty"`
 	// Fuel is what the plugin's calls for this attempt burned.
 	Fuel      int64     `json:"fuel"`
 	StartedAt time.Time `json:"started_at"`

@@ -19,6 +19,14 @@ var (
 	ErrUnavailable = errors.New("the provider cannot be asked now")
 )
 
+// withheld is an error of a plugin that makes no request now, say for want of CPU, whatever the call. Nothing ran.
+type withheld interface {
+	error
+
+	// Withheld is the reason for whoever may see the account.
+	Withheld() string
+}
+
 // DeclinedError means that the provider refused to act on a payment; the payment stands as it was.
 type DeclinedError struct {
 	Failure *Failure

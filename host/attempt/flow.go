@@ -146,9 +146,7 @@ func (f *Flow) Run(ctx context.Context) (end Ending, err error) {
 	step, fuel, err := f.prepare(ctx)
 	f.burned += fuel
 	if err != nil {
-		return f.unable(f.Plan.Operation.GetName(), result{
-			fuel: fuel, why: err.Error(), failure: Unavailable("the plugin could not prepare the request"),
-		}), nil
+		return f.unable(f.Plan.Operation.GetName(), unprepared(fuel, err)), nil
 	}
 	for range max(f.Plan.Connector.Manifest().GetMaxSteps(), 1) {
 		send := step.GetSend()
@@ -166,6 +164,16 @@ func (f *Flow) Run(ctx context.Context) (end Ending, err error) {
 	}
 	const why = "the plugin's flow took more round trips than its manifest allows"
 	return f.end(result{event: Unanswered, failure: Unavailable(why), why: why}, f.Plan.Idempotency("")), nil
+}
+
+// unprepared is a flow whose plugin made no first step.
+func unprepared(fuel int64, err error) result {
+	if withheld, is := errors.AsType[withheld](err); is {
+		return result{fuel: fuel, why: err.Error(), failure: Unavailable(withheld.Withheld())}
+	}
+	return result{
+		fuel: fuel, why: err.Error(), crashed: true, failure: Unavailable("the plugin could not prepare the request"),
+	}
 }
 
 // unsent ends a flow in which the plugin sent nothing.
@@ -248,13 +256,13 @@ func (f *Flow) exchange(ctx context.Context, send *abi.Send, fuel int64) (last r
 			break
 		}
 		f.close(*attempt, last, *try)
-		rule := RuleFor(last.event, idempotency)
-		if rule.Retry {
+		retry := f.mayRetry(last, idempotency)
+		if retry {
 			// The wait before the next try may be long: what is known by now should survive a crash in it.
 			_ = f.write(ctx)
 		}
 		judgement := f.health(last, idempotency, *try)
-		judgement.Retry = rule.Retry && !f.Once
+		judgement.Retry = retry
 		try.Judge(judgement)
 	}
 	return last, idempotency, nil
@@ -297,10 +305,16 @@ func (f *Flow) ask(ctx context.Context, send *abi.Send, operation string, idempo
 	// A caller that stops waiting shows nothing of the provider's health.
 	given := ctx.Err() != nil
 	try.Judge(egress.Judgement{
-		Retry: !f.Once && !given && RuleFor(last.event, idempotency).Retry,
+		Retry: !given && f.mayRetry(last, idempotency),
 		Fault: healthOf(last, idempotency, "", *try).Fault && !given,
 	})
 	return last
+}
+
+// mayRetry reports whether a request may be sent again after what a try of it came to. Where the plugin could not read
+// the answer by a fault of its own, it would not read the next one either: the provider is not asked again.
+func (f *Flow) mayRetry(last result, idempotency abi.Idempotency) bool {
+	return !f.Once && !last.crashed && RuleFor(last.event, idempotency).Retry
 }
 
 // lane is what an exchange of the flow is for.
@@ -507,7 +521,7 @@ func (f *Flow) Presumed(made time.Time, madeClock time.Duration, why string) (At
 
 func (f *Flow) close(a Attempt, r result, try egress.Try) {
 	a.Event, a.Sent, a.Writes, a.Concluded = r.event, try.Sent, try.Writes, r.outcome != nil
-	a.Failure, a.Error, a.Fuel = r.failure, r.why, r.fuel
+	a.Failure, a.Error, a.Fuel, a.PluginFault = r.failure, r.why, r.fuel, r.crashed
 	a.Abandoned = RuleFor(r.event, f.Plan.Idempotency(a.Operation)).Abandon
 	a.FinishedAt = f.Driver.Now()
 	if try.Response != nil {

@@ -17,10 +17,10 @@ type Prepared struct {
 	err   error
 }
 
-// Prepare has the plan's plugin make the first step of a call. ctx bounds the wait for the plugin. A fault of the
-// plugin shows when the flow runs.
-func (p Plan) Prepare(ctx context.Context, call *abi.Call) *Prepared {
-	made := &Prepared{plan: p, call: call, steps: p.Connector.Begin(call)}
+// Prepare has the plan's plugin make the first step of a merchant's call. ctx bounds the wait for the plugin. A fault
+// of the plugin shows when the flow runs.
+func (p Plan) Prepare(ctx context.Context, call *abi.Call, merchant string) *Prepared {
+	made := &Prepared{plan: p, call: call, steps: p.Connector.Begin(call, merchant)}
 	made.step, made.fuel, made.err = made.steps.Prepare(ctx)
 	return made
 }
@@ -51,6 +51,10 @@ func (f *Flow) prepare(ctx context.Context) (*abi.Step, int64, error) {
 		f.steps, f.prepared = p.steps, nil
 		return p.step, p.fuel, p.err
 	}
-	f.steps = f.Plan.Connector.Begin(f.Call)
+	merchant := ""
+	if f.Owner != nil {
+		merchant = f.Owner.Merchant()
+	}
+	f.steps = f.Plan.Connector.Begin(f.Call, merchant)
 	return f.steps.Prepare(ctx)
 }

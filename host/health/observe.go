@@ -29,10 +29,10 @@ var verdicts = map[attempt.Event]verdict{
 	attempt.DeclinedSoft: badly,
 }
 
-// Observe counts a finished attempt of the engine's.
+// Observe counts a finished attempt of the engine's. One that a plugin's fault ended shows nothing of the provider.
 func (s *Statistics) Observe(a attempt.Attempt) {
 	judged := verdicts[a.Event]
-	if judged == nothing {
+	if judged == nothing || a.PluginFault {
 		return
 	}
 	s.Add(Attempt{

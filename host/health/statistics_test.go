@@ -138,6 +138,13 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+func TestAPluginsFaultShowsNothingOfItsProvider(t *testing.T) {
+	t.Parallel()
+	var b Statistics
+	b.Observe(attempt.Attempt{Provider: "a", Event: attempt.Unanswered, FinishedAt: noon, PluginFault: true})
+	require.Zero(t, b.Record("a", noon))
+}
+
 func TestLimitsLetThroughWhatTheySay(t *testing.T) {
 	t.Parallel()
 	var b Statistics

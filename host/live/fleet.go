@@ -2,6 +2,7 @@ package live
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -202,7 +203,8 @@ func (f *fleets) make(c *config.Config, secrets config.Secrets, activeSet plugin
 		}
 		used = append(used, key)
 		fleet.Accounts[p.Name] = &attempt.Account{
-			Name: p.Name, Plugin: connector(active), Egress: client, Settings: p.Settings, Failures: p.Failures,
+			Name: p.Name, Plugin: connector(p.Name, active), Egress: client, Settings: p.Settings, Failures: p.Failures,
+			Withheld: func(paymentID string) error { return active.For(paymentID).Sendable() },
 		}
 	}
 	rules, err := rulesOver(c, activeSet)
@@ -236,8 +238,8 @@ func unpinned(p *config.Provider, active plugin.Active) error {
 	return nil
 }
 
-func connector(active plugin.Active) func(paymentID string) attempt.Connector {
-	return func(paymentID string) attempt.Connector { return Connector(active.For(paymentID)) }
+func connector(account string, active plugin.Active) func(paymentID string) attempt.Connector {
+	return func(paymentID string) attempt.Connector { return generation{active.For(paymentID), account} }
 }
 
 // connect returns an account's client under its key, with one more user.
@@ -338,13 +340,25 @@ func count(n int) uint32 {
 	return uint32(min(max(n, 0), math.MaxInt32))
 }
 
-// Connector is a plugin's generation as attempts need it.
-func Connector(g *plugin.Generation) attempt.Connector { return generation{g} }
+// Connector is a plugin's generation as attempts need it, for calls of no account.
+func Connector(g *plugin.Generation) attempt.Connector { return generation{g, ""} }
 
-type generation struct{ *plugin.Generation }
+// generation is a plugin's generation as one account uses it.
+type generation struct {
+	*plugin.Generation
+
+	account string
+}
 
 // Begin implements attempt.Connector.
-func (g generation) Begin(call *abi.Call) attempt.Steps { return g.Generation.Begin(call) }
+func (g generation) Begin(call *abi.Call, merchant string) attempt.Steps {
+	return g.Generation.Begin(call).For(g.account, merchant)
+}
+
+// Receive implements callback.Receiver.
+func (g generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.Receipt, int64, error) {
+	return g.Generation.Receive(ctx, g.account, callback)
+}
 
 // Schemas implements attempt.Connector.
 func (g generation) Schemas(operation string) (input, output *schema.Schema, err error) {

@@ -107,7 +107,7 @@ func (s *session) holdConfirm(ctx context.Context, p Payment, at attempt.Plan, b
 	if err := atProvider(p, at); err != nil {
 		return p, err
 	}
-	if err := at.Prepare(ctx, s.callFor(p, at, input, time.Time{})).Err(); err != nil {
+	if err := at.Prepare(ctx, s.callFor(p, at, input, time.Time{}), p.Merchant).Err(); err != nil {
 		return p, err
 	}
 	id, err := s.driver.NewID("cfm_")
@@ -151,7 +151,7 @@ func (s *session) releaseConfirm(ctx context.Context, p Payment, by approval.App
 	if err != nil {
 		return p, err
 	}
-	if err := at.Account.Egress.Available(); err != nil {
+	if err := at.Account.Available(p.ID); err != nil {
 		return p, fmt.Errorf("%s: %w: %w", p.Provider, attempt.ErrUnavailable, err)
 	}
 	p.Confirmation = waiting.decided(

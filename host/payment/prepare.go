@@ -29,7 +29,7 @@ func (e *Engine) prepare(ctx context.Context, fleet *Fleet, p Payment) (preparat
 		if !able {
 			continue
 		}
-		made[name] = at.Prepare(ctx, e.callFor(p, at, nil, time.Time{}))
+		made[name] = at.Prepare(ctx, e.callFor(p, at, nil, time.Time{}), p.Merchant)
 		reject := made[name].Reject()
 		if !strings.HasPrefix(reject.GetField(), "/") {
 			return made, nil

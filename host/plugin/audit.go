@@ -29,8 +29,11 @@ const (
 	// StepCanary: a candidate receives a share of the payments, or no longer does.
 	StepCanary   Step = "canary"
 	StepRollback Step = "rollback"
-	StepDrain    Step = "drain"
-	StepClose    Step = "close"
+	// StepQuarantine: a generation failed too many calls. StepRelease: a person ended its quarantine.
+	StepQuarantine Step = "quarantine"
+	StepRelease    Step = "release"
+	StepDrain      Step = "drain"
+	StepClose      Step = "close"
 )
 
 // Event is one step that was taken, or failed.

@@ -3,6 +3,7 @@ package plugin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -158,7 +159,9 @@ func (r *Registry) Promote(ctx context.Context, name, by string) error {
 		if active.Canary == nil {
 			return change{}, noCanary()
 		}
-		return change{name: name, active: Active{Stable: active.Canary}}, r.pinned(name, active.Canary.Digest())
+		digest := active.Canary.Digest()
+		return change{name: name, active: Active{Stable: active.Canary}},
+			errors.Join(r.notQuarantined(StepCanary, digest), r.pinned(name, digest))
 	})
 }
 

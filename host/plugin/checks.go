@@ -26,7 +26,8 @@ func (r *Registry) compare(c Candidate, g, former *Generation, changes []manifes
 	if c.kept {
 		return nil
 	}
-	if err := errors.Join(r.notRefused(c, g.Digest()), r.decided(c, name), r.notOlder(c, g)); err != nil {
+	if err := errors.Join(r.notRefused(c, g.Digest()), r.notQuarantined(StepCompare, g.Digest()), r.decided(c, name),
+		r.notOlder(c, g)); err != nil {
 		return err
 	}
 	if former == nil {

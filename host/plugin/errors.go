@@ -38,7 +38,15 @@ var (
 	ErrNothingKept = errors.New("no former generation is kept")
 	// ErrCanary: there is a canary, or there is none, and the change requires the opposite.
 	ErrCanary = errors.New("canary")
+	// ErrQuarantine: the module failed too many calls, and makes no new payments.
+	ErrQuarantine = errors.New("in quarantine")
+	// ErrNoQuarantine: there is no quarantine to end.
+	ErrNoQuarantine = errors.New("not in quarantine")
 )
+
+// ErrOverBudget means that the calls of a generation, or of an account, have used the CPU that they may use for now.
+// WithheldError wraps it.
+var ErrOverBudget = errors.New("over its budget")
 
 // RefusedError is a change that was refused at a step. The active set is unchanged.
 type RefusedError struct {

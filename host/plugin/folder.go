@@ -29,7 +29,7 @@ func (r *Registry) LoadDir(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoModules, err)
 	}
-	problems := []error{r.readRefusals()}
+	problems := []error{r.readRefusals(), r.readQuarantines()}
 	r.mutex.Lock()
 	for name, decided := range decisions {
 		r.stateFor(name).decision = decided

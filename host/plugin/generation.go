@@ -47,6 +47,7 @@ type Generation struct {
 	signed              bool
 	// operations are the manifest's, by name.
 	operations map[string]*operation
+	guard      *guard
 }
 
 // Manifest is what the plugin returned when it was loaded. It must not be changed.
@@ -68,51 +69,68 @@ func (g *Generation) Release() { g.registry.release(g) }
 // Stats are the figures of the module's instances.
 func (g *Generation) Stats() wasm.Stats { return g.module.Stats() }
 
-// Receive reads a provider's callback, and returns the fuel that this took. ctx bounds only the wait for an instance.
-// The error is a *FaultError, or one of package wasm's.
-func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.Receipt, int64, error) {
+// Sendable is nil, or why no new request is made with the generation: an error that wraps ErrQuarantine.
+func (g *Generation) Sendable() error { return g.guard.sendable() }
+
+// Receive reads a provider's callback to an account, and returns the fuel that this took. ctx bounds only the wait for
+// an instance. The error is a *FaultError, a *WithheldError, or one of package wasm's.
+func (g *Generation) Receive(ctx context.Context, account string, callback *abi.Callback) (*abi.Receipt, int64, error) {
+	if err := g.guard.readable(); err != nil {
+		return nil, 0, err
+	}
 	input, err := callback.MarshalVT()
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode a callback for %s: %w", g.manifest.GetName(), err)
 	}
-	answer, raw, fuel, err := ask(ctx, g.module, wasm.Receive, input, replay.EnvOfCallback(callback))
-	made := made(input, raw, fuel, err)
+	answer, raw, usage, err := ask(ctx, g.module, wasm.Receive, input, replay.EnvOfCallback(callback))
+	made := made(input, raw, usage.Fuel, err)
+	if err == nil && answer.GetReceipt() == nil {
+		err = fmt.Errorf("receive: %w", errNoAnswer)
+	}
+	now := g.registry.settings.Now()
+	g.guard.charge(usage, g.registry.accountBudget(account), now)
+	switch {
+	case notMade(err):
+	case atFault(err):
+		if g.guard.callbacks.fault(inputOfCallback(callback), "", now) {
+			g.registry.confine(g, Quarantine{Callbacks: true, Reason: err.Error()})
+		}
+	default:
+		g.guard.callbacks.well("", now)
+	}
 	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
 		g.callbacks.callback(g, made)
 	}
 	if err != nil {
-		return nil, fuel, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
+		return nil, usage.Fuel, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
 	}
-	if answer.GetReceipt() == nil {
-		return nil, fuel, fmt.Errorf("%s: receive: %w", g.manifest.GetName(), errNoAnswer)
-	}
-	return answer.GetReceipt(), fuel, nil
+	return answer.GetReceipt(), usage.Fuel, nil
 }
 
 // Answer implements replay.Guest: it returns an encoded answer, and records nothing.
 func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) ([]byte, int64, error) {
-	_, raw, fuel, err := ask(ctx, g.module, export, input, env)
+	_, raw, usage, err := ask(ctx, g.module, export, input, env)
 	if fault, said := errors.AsType[*FaultError](err); said && raw != nil && fault.Code != abi.Error_CODE_PANIC {
-		return raw, fuel, nil
+		return raw, usage.Fuel, nil
 	}
-	return raw, fuel, err
+	return raw, usage.Fuel, err
 }
 
-// step calls an export that answers with a step, and returns what is recorded with it.
+// step calls an export that answers with a step, and returns what is recorded with it, and what it used.
 func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
-) (*abi.Step, replay.Step, error) {
-	answer, raw, fuel, err := ask(ctx, g.module, export, input, env)
-	made := made(input, raw, fuel, err)
+) (*abi.Step, replay.Step, wasm.Usage, error) {
+	answer, raw, usage, err := ask(ctx, g.module, export, input, env)
+	made := made(input, raw, usage.Fuel, err)
 	if err != nil {
-		return nil, made, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
+		return nil, made, usage, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
 	}
 	if answer.GetStep().GetNext() == nil {
-		return nil, made, fmt.Errorf("%s: %s: %w", g.manifest.GetName(), export, errNoAnswer)
+		return nil, made, usage, fmt.Errorf("%s: %s: %w", g.manifest.GetName(), export, errNoAnswer)
 	}
-	return answer.GetStep(), made, nil
+	return answer.GetStep(), made, usage, nil
 }
 
 // made is a call as it is recorded. A fault that the plugin reports is an answer, but for a panic.
@@ -130,7 +148,7 @@ func made(input, answer []byte, fuel int64, err error) replay.Step {
 // memory may be inconsistent: the panic is reported as a bad answer, so that the instance is not used again.
 func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte,
 	env wasm.Env,
-) (*abi.Answer, []byte, int64, error) {
+) (*abi.Answer, []byte, wasm.Usage, error) {
 	answer := new(abi.Answer)
 	var raw []byte
 	usage, err := module.Call(ctx, export, input, env, func(encoded []byte) error {
@@ -145,10 +163,10 @@ func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []b
 		return nil
 	})
 	if err != nil {
-		return nil, nil, usage.Fuel, err
+		return nil, nil, usage, err
 	}
 	if fault := answer.GetError(); fault != nil {
-		return nil, raw, usage.Fuel, &FaultError{Code: fault.GetCode(), Message: fault.GetMessage()}
+		return nil, raw, usage, &FaultError{Code: fault.GetCode(), Message: fault.GetMessage()}
 	}
-	return answer, raw, usage.Fuel, nil
+	return answer, raw, usage, nil
 }

@@ -35,7 +35,7 @@ func TestCallsGoThere(t *testing.T) {
 	require.Positive(t, fuel)
 	require.Equal(t, "interpreted state, body", step.GetDone().GetProviderReference())
 
-	receipt, fuel, err := generation.Receive(t.Context(),
+	receipt, fuel, err := generation.Receive(t.Context(), "",
 		&abi.Callback{Method: "POST", Body: []byte("ours"), NowMs: 1234})
 	require.NoError(t, err)
 	require.Positive(t, fuel)
@@ -126,7 +126,7 @@ func TestUnusableAnswersKeepTheInstance(t *testing.T) {
 		_, _, err := generation.Begin(operation(name)).Prepare(t.Context())
 		require.ErrorContains(t, err, "hostile: prepare: the answer is not of the call's kind", name)
 	}
-	_, _, err = generation.Receive(t.Context(), &abi.Callback{Method: "GET"})
+	_, _, err = generation.Receive(t.Context(), "", &abi.Callback{Method: "GET"})
 	require.ErrorContains(t, err, "hostile: receive: the answer is not of the call's kind")
 	require.Zero(t, generation.Stats().Discarded)
 	require.Equal(t, int64(1), generation.Stats().Made)

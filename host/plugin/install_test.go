@@ -38,7 +38,7 @@ func buy(t *testing.T, generation *plugin.Generation, id string) *abi.Outcome {
 // callBack has a generation read a callback.
 func callBack(t *testing.T, generation *plugin.Generation) {
 	t.Helper()
-	_, _, err := generation.Receive(t.Context(), &abi.Callback{
+	_, _, err := generation.Receive(t.Context(), "", &abi.Callback{
 		Method: "POST", Body: []byte("ada@lovelace.example paid"), NowMs: 1234,
 	})
 	require.NoError(t, err)
@@ -514,7 +514,7 @@ func TestManyCallbacksDisplaceNoOtherRecordings(t *testing.T) {
 	buy(t, active, "pay_1")
 	callBack(t, active)
 	for range 50 {
-		_, _, err := active.Receive(t.Context(), &abi.Callback{Method: "GET", Body: make([]byte, 400)})
+		_, _, err := active.Receive(t.Context(), "", &abi.Callback{Method: "GET", Body: make([]byte, 400)})
 		require.Error(t, err, "what is no receipt")
 	}
 	report, err := registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "receive=ignore")})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/plugin/budget"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/usage"
 	"payrouter/host/wasm"
@@ -36,6 +37,15 @@ type Settings struct {
 	RecordBytes int
 	// FuelPercent is how much more fuel than before a candidate may use on recorded flows. 0 means 50.
 	FuelPercent int
+	// FuelPerSecond is what the calls of one generation may use in sum, and AccountFuelPerSecond those of one account. New
+	// requests are refused once it is spent; answers are read all the same. 0 means 1,000,000,000 and 500,000,000; below 0
+	// there is no limit.
+	FuelPerSecond, AccountFuelPerSecond int64
+	// Quarantine decides when a generation goes into quarantine.
+	Quarantine QuarantineSettings
+	// Quarantined is called with each quarantine that begins, on a goroutine of its own. It may read the registry. Nil
+	// calls nothing.
+	Quarantined func(Quarantine)
 	// Canary decides when a canary is aborted.
 	Canary CanarySettings
 	// Now is the clock. Nil means the system's.
@@ -47,6 +57,12 @@ type Settings struct {
 func (s Settings) withDefaults() Settings {
 	s.RecordBytes = cmp.Or(s.RecordBytes, 4<<20)
 	s.FuelPercent = cmp.Or(s.FuelPercent, 50)
+	s.FuelPerSecond = cmp.Or(s.FuelPerSecond, 1_000_000_000)
+	s.AccountFuelPerSecond = cmp.Or(s.AccountFuelPerSecond, 500_000_000)
+	s.Quarantine = s.Quarantine.withDefaults()
+	if s.Quarantined == nil {
+		s.Quarantined = func(Quarantine) {}
+	}
 	s.Canary = s.Canary.withDefaults()
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
@@ -87,12 +103,18 @@ type Registry struct {
 	states map[string]*pluginState
 	// refusals are by digest, and by fileKey where there is none.
 	refusals map[string]Refusal
+	// quarantines are by digest.
+	quarantines map[string]Quarantine
 	// open are the generations whose module is not closed yet.
 	open   map[*Generation]struct{}
 	last   int64 // the number of the latest generation
 	closed bool
-	tasks  sync.WaitGroup // closing generations, and aborting canaries
+	tasks  sync.WaitGroup // closing generations, aborting canaries, and what follows from a quarantine
 	broken []error        // errors of closing generations
+
+	// budgets guards accounts, whose budgets outlive their fleets. There is one for each name that an account ever had.
+	budgets  sync.Mutex
+	accounts map[string]*budget.Budget
 }
 
 // pluginState is what the registry has of a plugin beside its active generations.
@@ -103,9 +125,11 @@ type pluginState struct {
 	// callbacks are recorded apart, within a share of the bytes: anyone may send them.
 	callbacks *recorder
 	// canary counts the attempts since there is one; nil without.
-	canary   *canaryTally
-	events   []Event
-	decision decision
+	canary *canaryTally
+	// probation is of the last swap.
+	probation probation
+	events    []Event
+	decision  decision
 	// undecided is why the decision of before the start is not known; nil where it is, or where there was none.
 	undecided error
 	// allowed are the differences that were accepted of generations that are active or warm, by digest.
@@ -130,6 +154,7 @@ func NewRegistry(compiler *wasm.Compiler, settings Settings) *Registry {
 	return &Registry{
 		base: context.Background(), compiler: compiler, settings: settings.withDefaults(),
 		states: map[string]*pluginState{}, refusals: map[string]Refusal{}, open: map[*Generation]struct{}{},
+		quarantines: map[string]Quarantine{}, accounts: map[string]*budget.Budget{},
 	}
 }
 
@@ -160,9 +185,14 @@ func (r *Registry) newGeneration(module *wasm.Module, manifest *abi.Manifest, so
 	generation := &Generation{
 		module: module, manifest: manifest, number: r.last, registry: r, source: source, signed: signed,
 		recorder: known.recorder, callbacks: known.callbacks, loadedAt: r.settings.Now().UTC(),
-		operations: operationsOf(manifest),
+		operations: operationsOf(manifest), guard: r.newGuard(manifest.GetName()),
 	}
 	r.open[generation] = struct{}{}
+	if q, found := r.quarantines[generation.Digest()]; found {
+		// One that could not be read has no name.
+		q.Name, q.Version = manifest.GetName(), manifest.GetVersion()
+		r.setQuarantine(q.Digest, &q)
+	}
 	_, _ = r.users.LoadOrNew(generation.number, func() (*Generation, error) { return generation, nil })
 	return generation
 }

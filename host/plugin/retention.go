@@ -31,6 +31,13 @@ func (r *Registry) retain(c change, former Active, decided decision) (dropped []
 		dropped = append(dropped, known.warm[most:]...)
 		known.warm = slices.Clip(known.warm[:most])
 	}
+	if c.active.Stable != former.Stable {
+		known.probation = probation{}
+		if former.Stable != nil && c.active.Stable != nil && !c.back {
+			until := r.settings.Now().Add(r.settings.Quarantine.Probation)
+			known.probation = probation{of: c.active.Stable, former: former.Stable, until: until}
+		}
+	}
 	if c.active.Canary != former.Canary {
 		known.canary = newCanaryTally(c.active, r.settings.Now().UTC())
 	}

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"slices"
 )
 
@@ -18,7 +19,9 @@ func (r *Registry) Rollback(ctx context.Context, name, digest, by string) error 
 			if i < 0 {
 				return change{}, &RefusedError{Step: StepRollback, Reason: ErrNothingKept}
 			}
-			return change{name: name, active: Active{Stable: known.warm[i]}}, r.pinned(name, known.warm[i].Digest())
+			digest := known.warm[i].Digest()
+			return change{name: name, active: Active{Stable: known.warm[i]}, back: true},
+				errors.Join(r.notQuarantined(StepRollback, digest), r.pinned(name, digest))
 		})
 }
 

@@ -32,6 +32,13 @@ type GenerationStatus struct {
 	// Signed: with a trusted key.
 	Signed bool
 	Stats  wasm.Stats
+	// Faults are those of the calls of flows, and CallbackFaults those of callbacks.
+	Faults, CallbackFaults Faults
+	// OverBudget: its budget is spent; Refused counts the calls that its budget, or an account's, refused.
+	OverBudget bool
+	Refused    int64
+	// Quarantine is nil where it is in none.
+	Quarantine *Quarantine
 }
 
 // CanaryStatus describes a canary.
@@ -100,7 +107,9 @@ func (r *Registry) status(name string, known *pluginState) Status {
 		status.Generations = append(status.Generations, GenerationStatus{
 			Number: g.number, Digest: g.Digest(), Version: g.manifest.GetVersion(), State: stateOf(g, active, known),
 			LoadedAt: g.loadedAt,
-			Source:   g.source, Signed: g.signed, Stats: g.Stats(),
+			Source:   g.source, Signed: g.signed, Stats: g.Stats(), Quarantine: g.guard.quarantine.Load(),
+			Faults: g.guard.flows.faults(), CallbackFaults: g.guard.callbacks.faults(),
+			OverBudget: g.guard.fuel.Spent(r.settings.Now()), Refused: g.guard.refused.Load(),
 		})
 	}
 	slices.SortFunc(status.Generations, func(a, b GenerationStatus) int { return cmp.Compare(b.Number, a.Number) })

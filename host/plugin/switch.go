@@ -20,6 +20,8 @@ type change struct {
 	allowed         []Allowance
 	// file is the module's path in the folder; empty where it came another way.
 	file string
+	// back: to a generation that was active before, so that nothing reverts it by itself.
+	back bool
 	// starting: the router is, so that Adopt is not called. restored: the decision on it is of before the start.
 	starting, restored bool
 }

@@ -145,6 +145,9 @@ func (r *Router) warnings() []string {
 	if out := len(r.fleets.Active().Out); out > 0 {
 		warnings = append(warnings, fmt.Sprintf("accounts that are out of service: %d: GET /v1/providers has why", out))
 	}
+	if confined := r.registry.Quarantined(); confined > 0 {
+		warnings = append(warnings, fmt.Sprintf("plugins in quarantine: %d: GET /v1/plugins has why", confined))
+	}
 	return warnings
 }
 

@@ -41,3 +41,8 @@ func (r *Router) noteInstall(ctx context.Context, file string, report plugin.Rep
 		Generation int64  `json:"generation"`
 	}{report.Version, report.Digest, report.Generation}, err)
 }
+
+// noteQuarantine names the plugin, and why it is in quarantine.
+func (r *Router) noteQuarantine(q plugin.Quarantine) {
+	r.audit.Note(context.Background(), "plugin.quarantine", q.Name, nil, q, nil)
+}

@@ -57,6 +57,9 @@ type Settings struct {
 	RequireSignature bool
 	// KeepPlugins and RecordCalls are plugin.Settings' Keep and Record.
 	KeepPlugins, RecordCalls int
+	// PluginFuel and AccountFuel are plugin.Settings' FuelPerSecond and AccountFuelPerSecond, and Quarantine its own.
+	PluginFuel, AccountFuel int64
+	Quarantine              plugin.QuarantineSettings
 	// Data is the folder of the journal, and Witness the file that holds its last commit; empty is one in Data.
 	Data, Witness string
 	// CreateTimeout is how long a create waits for its first settled step, and Grace how long a shutdown waits.
@@ -192,7 +195,9 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
 	registry, unload, err := newRegistry(cache, plugin.Settings{
 		Keys: s.PluginKeys, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
-		Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
+		FuelPerSecond: s.PluginFuel, AccountFuelPerSecond: s.AccountFuel, Quarantine: s.Quarantine,
+		Quarantined: r.noteQuarantine,
+		Dir:         filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
 	}, s.Logger)
 	if err != nil {
 		return err

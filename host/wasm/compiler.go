@@ -31,6 +31,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Unmetered leaves the fuel out, to measure what it costs. A guest can then hold a CPU for ever.
 	Unmetered bool
+	// Running is how many guests run at once, all modules together. 0 means one fewer than GOMAXPROCS, and 1 at least:
+	// what is not a plugin always has a CPU left.
+	Running int
 }
 
 // Compiler turns modules into machine code, which it keeps in a directory for the next start. Any number of goroutines
@@ -38,6 +41,7 @@ type Options struct {
 type Compiler struct {
 	cache   wazero.CompilationCache
 	options Options
+	gate    *gate
 
 	mu     sync.Mutex
 	closed bool
@@ -62,7 +66,10 @@ func New(dir string, options Options) (*Compiler, error) {
 			slog.String("os", runtime.GOOS), slog.String("arch", runtime.GOARCH))
 	}
 	versioned()
-	c := &Compiler{options: options, busy: make(map[string]*compilation)}
+	if options.Running <= 0 {
+		options.Running = max(1, runtime.GOMAXPROCS(0)-1)
+	}
+	c := &Compiler{options: options, gate: newGate(options.Running), busy: make(map[string]*compilation)}
 	if dir == "" {
 		c.cache = wazero.NewCompilationCache()
 		return c, nil
@@ -192,11 +199,24 @@ func (m *Module) build(ctx context.Context, cache wazero.CompilationCache, meter
 	if err != nil {
 		return err
 	}
-	m.pool = newPool(m.limits.Instances, func() (*instance, error) { return start(m.runtime, m.code, &m.limits) })
-	first, err := m.pool.acquire(ctx)
-	if err != nil {
-		err = &RefusedError{Reason: ErrStart, Err: err}
+	m.tenant.most = m.limits.Instances
+	m.pool = newPool(m.limits.Instances, func() (*instance, int64, error) { return start(m.runtime, m.code, &m.limits) })
+	if err := m.warm(ctx); err != nil {
 		return errors.Join(err, m.code.Close(ctx))
+	}
+	return nil
+}
+
+// warm brings up the first instance, in turn with the guests that run.
+func (m *Module) warm(ctx context.Context) error {
+	expected, err := m.compiler.gate.enter(ctx, m.pool.over, &m.tenant, false)
+	if err != nil {
+		return fmt.Errorf("start module: %w", err)
+	}
+	first, fuel, err := m.pool.acquire(ctx)
+	m.compiler.gate.leave(&m.tenant, expected, fuel)
+	if err != nil {
+		return &RefusedError{Reason: ErrStart, Err: err}
 	}
 	m.pool.keep(first)
 	return nil

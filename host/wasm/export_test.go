@@ -36,3 +36,47 @@ func Known(code byte, prefixed bool) bool {
 func (c *Compiler) Turn(ctx context.Context, digest string) (done func(), err error) {
 	return c.turn(ctx, digest)
 }
+
+// Gate is a gate with modules that are numbers, for calls that use a fuel that is known before.
+type Gate struct {
+	gate    *gate
+	tenants []*tenant
+	never   chan struct{}
+}
+
+// NewGate makes one with so many modules, each of which runs so many calls at once.
+func NewGate(room, modules, most int) *Gate {
+	g := &Gate{gate: newGate(room), never: make(chan struct{})}
+	for range modules {
+		g.tenants = append(g.tenants, &tenant{most: most})
+	}
+	return g
+}
+
+// Enter waits until a call of a module may run; leave ends it.
+func (g *Gate) Enter(ctx context.Context, module int, urgent bool) (leave func(fuel int64), err error) {
+	of := g.tenants[module]
+	expected, err := g.gate.enter(ctx, g.never, of, urgent)
+	if err != nil {
+		return nil, err
+	}
+	return func(fuel int64) { g.gate.leave(of, expected, fuel) }, nil
+}
+
+// Idle reports whether nothing runs or waits, of a gate with so much room.
+func (g *Gate) Idle(room int) bool {
+	g.gate.mu.Lock()
+	defer g.gate.mu.Unlock()
+	return g.gate.free == room && len(g.gate.waiting) == 0
+}
+
+// Waiting counts the calls that wait at a compiler's gate.
+func (c *Compiler) Waiting() int {
+	c.gate.mu.Lock()
+	defer c.gate.mu.Unlock()
+	count := 0
+	for of := range c.gate.waiting {
+		count += of.urgent.Len() + of.other.Len()
+	}
+	return count
+}

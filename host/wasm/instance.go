@@ -43,14 +43,15 @@ type instance struct {
 
 type instanceKey struct{}
 
-// start starts a guest: it allocates its memory, runs _initialize, and reads its version.
-func start(r wazero.Runtime, code wazero.CompiledModule, limits *Limits) (*instance, error) {
+// start starts a guest: it allocates its memory, runs _initialize, and reads its version. It returns the fuel that this
+// took, also where it failed.
+func start(r wazero.Runtime, code wazero.CompiledModule, limits *Limits) (*instance, int64, error) {
 	g := &instance{limits: limits}
 	g.ctx = context.WithValue(context.Background(), instanceKey{}, g)
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	module, err := r.InstantiateModule(g.ctx, code, config)
 	if err != nil {
-		return nil, fmt.Errorf("instantiate: %w", err)
+		return nil, 0, fmt.Errorf("instantiate: %w", err)
 	}
 	g.module, g.memory = module, module.Memory()
 	g.fuel, _ = module.ExportedGlobal(fuelGlobal).(api.MutableGlobal)
@@ -58,11 +59,13 @@ func start(r wazero.Runtime, code wazero.CompiledModule, limits *Limits) (*insta
 	for i, name := range exportNames {
 		g.exports[i] = module.ExportedFunction(name)
 	}
-	if err := g.initialize(); err != nil {
+	err = g.initialize()
+	fuel := g.burned(limits.Start)
+	if err != nil {
 		_ = g.close()
-		return nil, err
+		return nil, fuel, err
 	}
-	return g, nil
+	return g, fuel, nil
 }
 
 func (g *instance) initialize() error {
@@ -105,6 +108,14 @@ func (g *instance) fuelLeft() int64 {
 		return 0
 	}
 	return int64(g.fuel.Get())
+}
+
+// burned is how much the guest used of the fuel that its call was given; nothing where nothing is metered.
+func (g *instance) burned(given int64) int64 {
+	if g.fuel == nil {
+		return 0
+	}
+	return given - max(g.fuelLeft(), 0)
 }
 
 // spend takes fuel for work that the host does for the guest. Where there is too little the call ends.

@@ -95,6 +95,8 @@ func (l Limits) fuel(input int) int64 {
 type Usage struct {
 	// Fuel burnt. The same call on a fresh instance burns the same.
 	Fuel int64
+	// Start is the fuel for bringing an instance up for the call; 0 where there was one. It is not part of Fuel.
+	Start int64
 	// Memory is the size of the guest's memory after the call, in bytes.
 	Memory uint32
 }
@@ -122,6 +124,7 @@ type Module struct {
 	runtime  wazero.Runtime
 	code     wazero.CompiledModule
 	pool     *pool
+	tenant   tenant
 	shut     sync.Once
 }
 
@@ -139,7 +142,9 @@ func (m *Module) Stats() Stats { return m.pool.snapshot() }
 // The answer goes to read before the instance serves anybody else. It lies in the guest's memory: read must neither
 // change it nor keep it. An error of read means that the answer is no good, and makes the call fail with ErrBadAnswer.
 //
-// ctx bounds the wait for a free instance, which ends with ErrBusy; once begun, a call is bounded by its fuel alone.
+// ctx bounds the wait for a free instance, and for the other modules' calls, which ends with ErrBusy; once begun, a
+// call is bounded by its fuel alone. While as many guests run as Options.Running allows, the module that used the least
+// fuel goes first, and of its calls those of Interpret and Receive, and those about what was sent before.
 // A call that the guest fails is a *CallError; its instance is never used again, and the next call gets another.
 // Usage is valid after a failed call too.
 func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
@@ -149,9 +154,17 @@ func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 		return Usage{},
 			fmt.Errorf("call %s: %w: %d bytes, at most %d", export, ErrInputTooLarge, len(input), m.limits.Input)
 	}
-	g, err := m.pool.acquire(ctx)
+	urgent := export == Interpret || export == Receive || env.Sent
+	expected, err := m.compiler.gate.enter(ctx, m.pool.over, &m.tenant, urgent)
 	if err != nil {
 		return Usage{}, fmt.Errorf("call %s: %w", export, err)
+	}
+	var usage Usage
+	defer func() { m.compiler.gate.leave(&m.tenant, expected, usage.Fuel+usage.Start) }()
+	g, started, err := m.pool.acquire(ctx)
+	usage.Start = started
+	if err != nil {
+		return usage, fmt.Errorf("call %s: %w", export, err)
 	}
 	sound := false
 	defer func() { m.pool.release(g, sound) }() // an instance whose call panicked is not sound
@@ -166,10 +179,7 @@ func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 		}
 	}
 	g.env = Env{}
-	usage := Usage{Memory: g.memory.Size()}
-	if g.fuel != nil {
-		usage.Fuel = fuel - max(g.fuelLeft(), 0)
-	}
+	usage.Fuel, usage.Memory = g.burned(fuel), g.memory.Size()
 	sound = err == nil
 	return usage, err
 }

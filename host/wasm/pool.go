@@ -10,7 +10,7 @@ import (
 // pool hands out instances, each to one owner at a time, the last one given back first. It makes them when they are
 // asked for, and never has more than its size. The owner of an instance returns it through release, once.
 type pool struct {
-	make  func() (*instance, error)
+	make  func() (g *instance, fuel int64, err error)
 	slots chan struct{} // has one for every instance in use
 	over  chan struct{} // closed when no more are handed out
 
@@ -23,29 +23,30 @@ type pool struct {
 	held    int           // slots that close took; owned by whoever is in closing
 }
 
-func newPool(size int, create func() (*instance, error)) *pool {
+func newPool(size int, create func() (*instance, int64, error)) *pool {
 	return &pool{
 		make: create, slots: make(chan struct{}, size), over: make(chan struct{}), closing: make(chan struct{}, 1),
 	}
 }
 
-// acquire waits for an instance that is free, or for room to make one.
-func (p *pool) acquire(ctx context.Context) (*instance, error) {
+// acquire waits for an instance that is free, or for room to make one. It returns the fuel that making one took, also
+// where that failed.
+func (p *pool) acquire(ctx context.Context) (*instance, int64, error) {
 	if err := p.wait(ctx); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		<-p.slots
-		return nil, ErrClosed
+		return nil, 0, ErrClosed
 	}
 	if last := len(p.idle) - 1; last >= 0 {
 		g := p.idle[last]
 		p.idle[last] = nil
 		p.idle = p.idle[:last]
 		p.mu.Unlock()
-		return g, nil
+		return g, 0, nil
 	}
 	p.mu.Unlock()
 	return p.create()
@@ -68,23 +69,23 @@ func (p *pool) wait(ctx context.Context) error {
 }
 
 // create makes an instance for a slot that is taken, and frees the slot where it cannot.
-func (p *pool) create() (*instance, error) {
+func (p *pool) create() (*instance, int64, error) {
 	made := false
 	defer func() {
 		if !made {
 			<-p.slots
 		}
 	}()
-	g, err := p.make()
+	g, fuel, err := p.make()
 	if err != nil {
-		return nil, err
+		return nil, fuel, err
 	}
 	made = true
 	p.mu.Lock()
 	p.stats.Made++
 	p.stats.Instances++
 	p.mu.Unlock()
-	return g, nil
+	return g, fuel, nil
 }
 
 // release takes an instance back. One that is not sound is closed and never seen again; so is one that is worn.

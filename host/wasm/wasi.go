@@ -23,6 +23,9 @@ type Env struct {
 	Now time.Time
 	// Seed is what the guest's random numbers are made from.
 	Seed [32]byte
+	// Sent is nothing that the guest sees: the call is about what was sent before, and goes before the module's other
+	// calls where some wait.
+	Sent bool
 	// Log gets what the guest writes to stdout (1) and stderr (2), up to Limits.Log bytes a call, in the pieces that it
 	// writes. The text is valid until Log returns, and may hold anything that the guest was given, a payer's name
 	// among it. Log runs on the caller's goroutine, and must not call the module. nil drops the text.

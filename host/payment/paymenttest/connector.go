@@ -29,7 +29,9 @@ type connector struct {
 }
 
 // Begin implements attempt.Connector.
-func (c *connector) Begin(call *abi.Call) attempt.Steps { return &steps{connector: c, call: call} }
+func (c *connector) Begin(call *abi.Call, _ string) attempt.Steps {
+	return &steps{connector: c, call: call}
+}
 
 // Schemas implements attempt.Connector.
 func (c *connector) Schemas(operation string) (input, output *schema.Schema, err error) {

@@ -40,6 +40,15 @@ var (
 	kept          [][]byte
 )
 
+// A slow start is most of the fuel that one may take.
+func init() {
+	if word("start") == "slow" {
+		for range 15_000 {
+			kept = append(kept[:0], make([]byte, 1<<10))
+		}
+	}
+}
+
 //go:wasmexport payrouter_abi_v1
 func marker() {}
 
@@ -127,6 +136,10 @@ func prepare(_, size int32) int64 {
 		panic(err)
 	}
 	switch call.GetOperation() {
+	case "serve":
+		if word("shape") != "" {
+			return send("/serve", call.GetPayment())
+		}
 	case "buy":
 		return send(cmp.Or(word("place"), "/buy"), call.GetPayment())
 	case "loop":
@@ -178,6 +191,9 @@ func interpret(_, size int32) int64 {
 	}
 	if in.GetCall().GetOperation() == "buy" {
 		return bought(in)
+	}
+	if shape := word("shape"); shape != "" {
+		return shaped(shape, in)
 	}
 	if in.GetCall().GetOperation() == "trap" {
 		return int64(*(*byte)(unsafe.Pointer(uintptr(0xffff_fff0))))
@@ -238,6 +254,32 @@ func bought(in *abi.Interpretation) int64 {
 	}
 	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: status,
 		ProviderReference: string(in.GetResponse().GetBody())}
+	return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{Next: &abi.Step_Done{Done: outcome}}}})
+}
+
+// shaped reads the answer about a payment in the way that the plugin is to fail.
+func shaped(shape string, in *abi.Interpretation) int64 {
+	switch shape {
+	case "loop":
+		for {
+		}
+	case "trap":
+		return int64(*(*byte)(unsafe.Pointer(uintptr(0xffff_fff0))))
+	case "allocate":
+		for {
+			kept = append(kept, make([]byte, 1<<20))
+		}
+	case "panic":
+		panic("boom")
+	case "exit":
+		os.Exit(7)
+	case "garbage":
+		return give([]byte{0xff})
+	case "beyond":
+		return 0x7fff_ffff<<32 | 16
+	}
+	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: abi.Status_STATUS_SUCCEEDED,
+		ProviderReference: in.GetCall().GetPayment().GetId()}
 	return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{Next: &abi.Step_Done{Done: outcome}}}})
 }
 

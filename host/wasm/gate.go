@@ -1,0 +1,165 @@
+package wasm
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"sync"
+)
+
+// gate lets at most so many guests run at once, whichever modules they are of. While all of its room is taken, the
+// module that has used the least fuel goes first, and of one module's calls those that are urgent: a module that uses
+// much delays its own calls, and another's by no more than the calls that run already.
+//
+// This is start-time fair queueing: a module's use counts from the use of the last one that was let in, so that a
+// module that was idle has no claim on what others have used meanwhile.
+type gate struct {
+	mu   sync.Mutex
+	free int
+	// virtual is the use that the last module had when it was let in.
+	virtual int64
+	// waiting are the modules with calls that wait.
+	waiting map[*tenant]struct{}
+	arrived int64
+}
+
+// tenant is a module's part of the gate. All of it is guarded by the gate's mutex.
+type tenant struct {
+	// used is the fuel that its calls have used, and those that run are expected to use.
+	used int64
+	// last is what its last call used, which is expected of the next.
+	last int64
+	// running of its calls, most at once.
+	running, most int
+	// urgent and other calls that wait, each a *ticket, in their order.
+	urgent, other list.List
+}
+
+// ticket is a call that waits. All of it but granted is guarded by the gate's mutex.
+type ticket struct {
+	tenant *tenant
+	number int64
+	// place is where it waits, among queue; nil once it does not.
+	place *list.Element
+	queue *list.List
+	// granted is closed when the call is let in; expected is what it is expected to use.
+	granted  chan struct{}
+	expected int64
+}
+
+func newGate(room int) *gate {
+	return &gate{free: room, waiting: map[*tenant]struct{}{}}
+}
+
+// enter waits until a call of a tenant may run, and returns what it is expected to use. leave ends the call, once. The
+// error is ErrClosed where over is closed first, and wraps ErrBusy where ctx ends first.
+func (g *gate) enter(ctx context.Context, over <-chan struct{}, of *tenant, urgent bool) (expected int64, err error) {
+	g.mu.Lock()
+	if of.running == 0 && of.first() == nil {
+		of.used = max(of.used, g.virtual)
+	}
+	if g.free > 0 && of.running < of.most && of.first() == nil {
+		// Whoever else waits is at its own limit: room that is free is given away at once.
+		expected = g.admit(of)
+		g.mu.Unlock()
+		return expected, nil
+	}
+	g.arrived++
+	t := &ticket{tenant: of, number: g.arrived, granted: make(chan struct{}), queue: &of.other}
+	if urgent {
+		t.queue = &of.urgent
+	}
+	t.place = t.queue.PushBack(t)
+	g.waiting[of] = struct{}{}
+	g.mu.Unlock()
+
+	select {
+	case <-t.granted:
+		return t.expected, nil
+	case <-over:
+		return 0, g.giveUp(t, ErrClosed)
+	case <-ctx.Done():
+		return 0, g.giveUp(t, fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx)))
+	}
+}
+
+// giveUp takes a call out of the gate that waits no more, and returns the reason.
+func (g *gate) giveUp(t *ticket, reason error) error {
+	g.mu.Lock()
+	waits := t.place != nil
+	if waits {
+		g.remove(t)
+	}
+	g.mu.Unlock()
+	if !waits { // it was let in at the same moment
+		g.leave(t.tenant, t.expected, 0)
+	}
+	return reason
+}
+
+// leave ends a call that used so much fuel, where enter expected another amount.
+func (g *gate) leave(of *tenant, expected, fuel int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	of.used += fuel - expected
+	if fuel > 0 {
+		of.last = fuel
+	}
+	of.running--
+	g.free++
+	for g.free > 0 {
+		next := g.next()
+		if next == nil {
+			return
+		}
+		g.remove(next)
+		next.expected = g.admit(next.tenant)
+		close(next.granted)
+	}
+}
+
+// admit takes room for a call. What it is expected to use counts at once, so that one module's calls do not take all of
+// the room before the first of them ends.
+func (g *gate) admit(of *tenant) (expected int64) {
+	g.free--
+	of.running++
+	g.virtual = max(g.virtual, of.used)
+	expected = max(of.last, 1)
+	of.used += expected
+	return expected
+}
+
+// next is the call that is let in next, nil where none may be: of the module with the least use, or of equal ones that
+// whose call came first.
+func (g *gate) next() *ticket {
+	var best *ticket
+	for of := range g.waiting {
+		first := of.first()
+		if of.running >= of.most {
+			continue
+		}
+		if best == nil || of.used < best.tenant.used || of.used == best.tenant.used && first.number < best.number {
+			best = first
+		}
+	}
+	return best
+}
+
+// remove takes a call out of those that wait.
+func (g *gate) remove(t *ticket) {
+	t.queue.Remove(t.place)
+	t.place = nil
+	if t.tenant.first() == nil {
+		delete(g.waiting, t.tenant)
+	}
+}
+
+// first is the tenant's next call; nil where none waits.
+func (t *tenant) first() *ticket {
+	for _, queue := range []*list.List{&t.urgent, &t.other} {
+		if front := queue.Front(); front != nil {
+			return front.Value.(*ticket) //nolint:forcetypeassert // the lists have tickets
+		}
+	}
+	return nil
+}

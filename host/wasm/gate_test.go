@@ -1,0 +1,208 @@
+package wasm_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"payrouter/host/wasm"
+)
+
+// queue is calls at a gate, in a bubble: each takes as many milliseconds as it uses fuel.
+type queue struct {
+	*testing.T
+	gate  *wasm.Gate
+	calls sync.WaitGroup
+	mutex sync.Mutex
+	order []string
+}
+
+// call enters once the calls before it wait, and notes its name when it runs.
+func (q *queue) call(name string, module int, urgent bool, fuel int64) {
+	q.calls.Go(func() {
+		leave, err := q.gate.Enter(q.Context(), module, urgent)
+		if err != nil {
+			return
+		}
+		q.mutex.Lock()
+		q.order = append(q.order, name)
+		q.mutex.Unlock()
+		time.Sleep(time.Duration(fuel) * time.Millisecond)
+		leave(fuel)
+	})
+	synctest.Wait()
+}
+
+func TestTheModuleThatUsedLeastGoesFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{T: t, gate: wasm.NewGate(1, 2, 8)}
+		for range 6 {
+			q.call("hog", 0, false, 600)
+		}
+		for range 4 {
+			q.call("honest", 1, false, 1)
+		}
+		q.calls.Wait()
+		require.Equal(t, []string{
+			"hog", "honest", "honest", "honest", "honest", "hog", "hog", "hog", "hog", "hog",
+		}, q.order)
+	})
+}
+
+func TestAnswersGoBeforeNewRequestsOfTheirModuleOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{T: t, gate: wasm.NewGate(1, 2, 8)}
+		q.call("prepare", 0, false, 600)
+		q.call("prepare", 0, false, 600)
+		q.call("interpret", 0, true, 600)
+		q.call("other module's prepare", 1, false, 1)
+		q.calls.Wait()
+		require.Equal(t, []string{"prepare", "other module's prepare", "interpret", "prepare"}, q.order)
+	})
+}
+
+// A module that was idle had a claim on all that the others used meanwhile.
+func TestIdlenessEarnsNoCredit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{T: t, gate: wasm.NewGate(1, 2, 8)}
+		for range 10 {
+			q.call("early", 0, false, 100)
+		}
+		q.calls.Wait()
+		q.order = nil
+		for range 3 {
+			q.call("early", 0, false, 100)
+			q.call("late", 1, false, 100)
+		}
+		q.calls.Wait()
+		require.Equal(t, []string{"early", "late", "early", "late", "early", "late"}, q.order)
+	})
+}
+
+func TestAModuleHasNoMoreCallsRunningThanInstances(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{T: t, gate: wasm.NewGate(3, 2, 2)}
+		for range 3 {
+			q.call("hog", 0, false, 600)
+		}
+		q.call("honest", 1, false, 1)
+		require.Equal(t, []string{"hog", "hog", "honest"}, q.order, "a call that may not run takes no room")
+		q.calls.Wait()
+	})
+}
+
+// Whatever calls come, stop waiting and end, no room is lost, no more run than there is room for, and every call that
+// waits is let in.
+func TestNoRoomOfTheGateIsLost(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		room, most := rapid.IntRange(1, 4).Draw(rt, "room"), rapid.IntRange(1, 4).Draw(rt, "most")
+		type plan struct {
+			module  int
+			urgent  bool
+			fuel    int64
+			at      time.Duration
+			patient time.Duration
+		}
+		plans := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) plan {
+			return plan{
+				rapid.IntRange(0, 2).Draw(rt, "module"), rapid.Bool().Draw(rt, "urgent"),
+				rapid.Int64Range(0, 50).Draw(rt, "fuel"),
+				time.Duration(rapid.IntRange(0, 100).Draw(rt, "at")) * time.Millisecond,
+				time.Duration(rapid.SampledFrom([]int{1, 20, 1_000_000}).Draw(rt, "patient")) * time.Millisecond,
+			}
+		}), 1, 40).Draw(rt, "plans")
+		synctest.Test(t, func(t *testing.T) {
+			gate := wasm.NewGate(room, 3, most)
+			var calls sync.WaitGroup
+			var mutex sync.Mutex
+			running, entered, left := map[int]int{}, 0, 0
+			for _, p := range plans {
+				calls.Go(func() {
+					time.Sleep(p.at)
+					ctx, cancel := context.WithTimeout(t.Context(), p.patient)
+					defer cancel()
+					leave, err := gate.Enter(ctx, p.module, p.urgent)
+					mutex.Lock()
+					defer mutex.Unlock()
+					if err != nil {
+						left++
+						if p.patient > time.Hour/6 {
+							rt.Errorf("a call waited for ever: %v", err)
+						}
+						return
+					}
+					entered++
+					running[p.module]++
+					if running[p.module] > most || running[0]+running[1]+running[2] > room {
+						rt.Errorf("%v run, of a room of %d and %d a module", running, room, most)
+					}
+					mutex.Unlock()
+					time.Sleep(time.Duration(p.fuel) * time.Millisecond)
+					mutex.Lock()
+					running[p.module]--
+					leave(p.fuel)
+				})
+			}
+			calls.Wait()
+			if entered+left != len(plans) || !gate.Idle(room) {
+				rt.Errorf("%d entered, %d left of %d; idle: %v", entered, left, len(plans), gate.Idle(room))
+			}
+		})
+	})
+}
+
+// One module's calls kept another's waiting until all of them had run.
+func TestAnotherModulesCallWaitsForOneCallOnly(t *testing.T) {
+	t.Parallel()
+	c := compiler(t, wasm.Options{Running: 1})
+	modules := map[string]*wasm.Module{}
+	for name, limits := range map[string]wasm.Limits{"hog": {Instances: 8}, "honest": {Instances: 7}} {
+		m, err := c.Compile(t.Context(), guest(t), limits)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, m.Close(context.Background())) })
+		modules[name] = m
+	}
+	var calls sync.WaitGroup
+	var order []string // written inside the gate, which lets one call in at a time
+	free := occupied(t, modules["hog"])
+	begin := func(name string, input string) {
+		calls.Go(func() {
+			_, _ = modules[name].Call(context.Background(), wasm.Interpret, []byte(input), wasm.Env{},
+				func([]byte) error { order = append(order, name); return nil })
+		})
+	}
+	for range 5 {
+		begin("hog", "a long answer of the provider, to read which takes more fuel than to read a short one")
+	}
+	require.Eventually(t, func() bool { return c.Waiting() == 5 }, time.Minute, time.Millisecond)
+	begin("honest", "short")
+	require.Eventually(t, func() bool { return c.Waiting() == 6 }, time.Minute, time.Millisecond)
+	free()
+	calls.Wait()
+	require.Len(t, order, 6)
+	require.Equal(t, "honest", order[0])
+}
+
+func TestUsageNamesWhatAStartTook(t *testing.T) {
+	t.Parallel()
+	m := compiled(t, guest(t), wasm.Limits{Instances: 1})
+	_, usage, err := call(t, m, wasm.Describe, "", wasm.Env{})
+	require.NoError(t, err)
+	require.Zero(t, usage.Start, "the first instance was there")
+	same := usage.Fuel
+	_, _ = m.Call(t.Context(), wasm.Describe, nil, wasm.Env{}, func([]byte) error { return context.Canceled })
+	_, usage, err = call(t, m, wasm.Describe, "", wasm.Env{})
+	require.NoError(t, err)
+	require.Positive(t, usage.Start)
+	require.InDelta(t, same, usage.Fuel, float64(same)/2, "a start is no part of a call's fuel")
+}
