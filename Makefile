@@ -16,7 +16,7 @@ LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 SBOM := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 BUF ?= go tool -modfile=tools/buf/go.mod buf
 
-.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm slowclients newman fuzz-plugins
+.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm slowclients hostile newman fuzz-plugins
 .PHONY: vuln sbom reproducible clean FORCE
 
 help: ## list the targets
@@ -64,6 +64,9 @@ swapstorm: build plugins ## swap plugins and edit rules under load (STORM="-rate
 
 slowclients: build plugins ## pay beside 1,000 slow connections (SLOWCLIENTS="-rounds 5 -phase 20s -slow 1000")
 	go run ./test/slowclients/run $(SLOWCLIENTS)
+
+hostile: build plugins ## pay beside plugins that misbehave (HOSTILE="-rounds 3 -phase 10s -only slow-parser")
+	go run ./test/hostile/run $(HOSTILE)
 
 newman: build ## run two providers' own Postman collections against the simulated providers (needs node and npm)
 	tools/newman/run build/router

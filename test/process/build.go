@@ -16,13 +16,17 @@ func BuildRouter(ctx context.Context, binary string) error {
 // BuildPlugins builds plugins into a folder, as "make plugins" does.
 func BuildPlugins(ctx context.Context, folder string, names ...string) error {
 	for _, name := range names {
-		if err := build(exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags",
-			"-s -w -buildid=", "-o", filepath.Join(folder, name+".wasm"), "payrouter/plugins/"+name),
-			"GOOS=wasip1", "GOARCH=wasm"); err != nil {
+		if err := BuildModule(ctx, "payrouter/plugins/"+name, filepath.Join(folder, name+".wasm")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// BuildModule builds one plugin of a package.
+func BuildModule(ctx context.Context, of, file string) error {
+	return build(exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags",
+		"-s -w -buildid=", "-o", file, of), "GOOS=wasip1", "GOARCH=wasm")
 }
 
 func build(command *exec.Cmd, environment ...string) error {

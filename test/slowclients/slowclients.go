@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"payrouter/test/honest"
 	"payrouter/test/process"
 	"payrouter/test/report"
 )
@@ -85,9 +86,9 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 	}
 	defer router.Terminate()
 	r := &Report{Ended: map[string]int{}, Longest: map[string]time.Duration{}}
-	honest := &load{address: address, rate: settings.Rate}
-	defer honest.close()
-	if _, err := honest.fire(ctx, settings.Phase/4); err != nil { // warms everything up
+	clients := &honest.Clients{Address: address, Rate: settings.Rate}
+	defer clients.Close()
+	if _, err := clients.Fire(ctx, settings.Phase/4); err != nil { // warms everything up
 		return nil, err
 	}
 	// The first crowd makes what later ones use again: pools and heap.
@@ -97,7 +98,7 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 	r.Before = router.Usage()
 	for round := range settings.Rounds {
 		began := router.Usage().CPU
-		alone, err := honest.fire(ctx, settings.Phase)
+		alone, err := clients.Fire(ctx, settings.Phase)
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +106,7 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 		var beside report.Percentiles
 		err = r.beside(ctx, settings, address, func() error {
 			began := router.Usage().CPU
-			beside, err = honest.fire(ctx, settings.Phase)
+			beside, err = clients.Fire(ctx, settings.Phase)
 			r.BesideCPU += router.Usage().CPU - began
 			return err
 		})
@@ -117,7 +118,7 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 			round+1, alone.P50, alone.P99, beside.P50, beside.P99)
 	}
 	r.After = router.Usage()
-	r.Payments, r.Failed = honest.begun, honest.failed
+	r.Payments, r.Failed = clients.Begun, clients.Failed
 	r.Ratio = median(r.Beside, p99) / median(r.Alone, p99)
 	return r, nil
 }
