@@ -161,8 +161,8 @@ func (r *Round) watch(ctx context.Context, opened *site, began time.Time) {
 		if r.Quarantined > 0 {
 			continue
 		}
-		if shown, err := opened.plugin(ctx); err == nil && shown.Quarantine != nil {
-			r.Quarantined, r.Reason = time.Since(began), shown.Quarantine.Reason
+		if shown, err := opened.plugin(ctx); err == nil && shown.quarantine() != "" {
+			r.Quarantined, r.Reason = time.Since(began), shown.quarantine()
 		}
 	}
 }

@@ -38,14 +38,15 @@ func serveProviders(ctx context.Context) (*providers, error) {
 	serving, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	p := &providers{stop: func() { cancel(); work.Wait() }}
-	listener, err := listen(ctx)
+	first, err := listen(ctx)
 	if err != nil {
 		p.stop()
 		return nil, err
 	}
-	work.Go(func() { _ = simulated.Serve(serving, listener) })
-	p.honest = "http://" + listener.Addr().String() + "/" + sandbox.PayGram
-	if listener, err = listen(ctx); err != nil {
+	work.Go(func() { _ = simulated.Serve(serving, first) })
+	p.honest = "http://" + first.Addr().String() + "/" + sandbox.PayGram
+	second, err := listen(ctx)
+	if err != nil {
 		p.stop()
 		return nil, err
 	}
@@ -58,12 +59,12 @@ func serveProviders(ctx context.Context) (*providers, error) {
 			_, _ = w.Write(answer)
 		}),
 	}
-	work.Go(func() { _ = server.Serve(listener) })
+	work.Go(func() { _ = server.Serve(second) })
 	work.Go(func() {
 		<-serving.Done()
 		_ = server.Close()
 	})
-	p.hostile = "http://" + listener.Addr().String()
+	p.hostile = "http://" + second.Addr().String()
 	return p, nil
 }
 
@@ -201,10 +202,21 @@ func (s *site) post(ctx context.Context, url, key, body string) string {
 
 // plugin is what an operator sees of the hostile plugin.
 type plugin struct {
-	Quarantine *struct {
-		Reason string    `json:"reason"`
-		Since  time.Time `json:"since"`
-	} `json:"quarantine"`
+	Generations []struct {
+		Quarantine *struct {
+			Reason string `json:"reason"`
+		} `json:"quarantine"`
+	} `json:"generations"`
+}
+
+// quarantine is what the plugin is in quarantine for; empty where it is not.
+func (p plugin) quarantine() string {
+	for _, generation := range p.Generations {
+		if generation.Quarantine != nil {
+			return generation.Quarantine.Reason
+		}
+	}
+	return ""
 }
 
 func (s *site) plugin(ctx context.Context) (shown plugin, err error) {
