@@ -204,7 +204,7 @@ func (p *parsed) section(id byte, r *reader) error {
 
 func (p *parsed) readTypes(r *reader) {
 	for range r.count("types", mostTypes) {
-		if form := r.byte(); form != 0x60 {
+		if form := r.byte(); form != formFunction {
 			r.fail(ErrUnsupported, "type form %#x", form)
 		}
 		p.types = append(p.types, signature{r.valueTypes(), r.valueTypes()})
@@ -223,6 +223,9 @@ func (r *reader) valueTypes() string {
 	}
 	return string(raw)
 }
+
+// formFunction opens a function's type.
+const formFunction = 0x60
 
 // The value types.
 const (

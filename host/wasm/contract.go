@@ -128,8 +128,8 @@ func (p *parsed) verify() error {
 	}
 	errs = append(errs, p.verifyMemory())
 	for _, entry := range p.exports {
-		if entry.name == fuelGlobal {
-			errs = append(errs, &RefusedError{Reason: ErrReserved, What: fmt.Sprintf("export %q", fuelGlobal)})
+		if slices.Contains(reserved, entry.name) {
+			errs = append(errs, &RefusedError{Reason: ErrReserved, What: fmt.Sprintf("export %q", entry.name)})
 		}
 	}
 	return errors.Join(errs...)

@@ -1,6 +1,9 @@
 package wasm
 
-import "context"
+import (
+	"context"
+	"reflect"
+)
 
 // Rewrite gives the module that would be compiled in place of another.
 func Rewrite(code []byte, charge bool) ([]byte, error) {
@@ -35,4 +38,17 @@ func Known(code byte, prefixed bool) bool {
 // Turn takes the turn to compile the module of a digest.
 func (c *Compiler) Turn(ctx context.Context, digest string) (done func(), err error) {
 	return c.turn(ctx, digest)
+}
+
+// CallStack calls an export, and gives the bytes that its stack has afterwards, which the runtime does not export.
+func (m *Module) CallStack(ctx context.Context, export Export) (int, error) {
+	g, err := m.pool.acquire(ctx)
+	if err != nil {
+		return 0, err
+	}
+	g.begin(&Env{}, m.limits.Fuel)
+	_, err = g.call(export, nil)
+	size := reflect.ValueOf(g.exports[export]).Elem().FieldByName("stack").Len()
+	m.pool.release(g, err == nil)
+	return size, err
 }

@@ -22,6 +22,7 @@ type instance struct {
 	module  api.Module
 	memory  api.Memory
 	fuel    api.MutableGlobal // nil where nothing is metered
+	frames  api.MutableGlobal // the stack that is left, in bytes; nil as fuel is
 	alloc   api.Function
 	exports [exports]api.Function
 	// ctx leads the host's functions to this instance. It is made once, so that a call allocates nothing, and never
@@ -54,6 +55,7 @@ func start(r wazero.Runtime, code wazero.CompiledModule, limits *Limits) (*insta
 	}
 	g.module, g.memory = module, module.Memory()
 	g.fuel, _ = module.ExportedGlobal(fuelGlobal).(api.MutableGlobal)
+	g.frames, _ = module.ExportedGlobal(stackGlobal).(api.MutableGlobal)
 	g.alloc = module.ExportedFunction("alloc")
 	for i, name := range exportNames {
 		g.exports[i] = module.ExportedFunction(name)
@@ -96,6 +98,7 @@ func (g *instance) begin(env *Env, fuel int64) {
 	}
 	if g.fuel != nil {
 		g.fuel.Set(uint64(fuel))
+		g.frames.Set(uint64(g.limits.Stack))
 	}
 }
 
@@ -214,7 +217,7 @@ func (g *instance) fault(name string, err error) error {
 		call.Reason, call.Detail = ErrOutOfFuel, ""
 	case errors.As(err, &exit):
 		call.Reason, call.Detail = ErrExited, fmt.Sprintf("exit code %d", exit.ExitCode())
-	case text == overflow:
+	case text == overflow || g.frames != nil && int64(g.frames.Get()) < 0:
 		call.Reason, call.Detail = ErrStackOverflow, ""
 	}
 	return call

@@ -23,6 +23,10 @@ type Limits struct {
 	MemoryPages uint32
 	// MemoryMark is how many pages an instance may have after a call and be kept. Default 256, 16 MiB.
 	MemoryMark uint32
+	// Stack is how many bytes the frames of the guest's functions may take at once, by an estimate from above, see frame.
+	// A Go plugin's take up to 400 KB, and 12 KB more for each level of nested JSON. The memory behind it is up to twice
+	// as much, and three times while it grows. Default 4 MiB.
+	Stack int64
 	// Instances that exist at once. Default 8.
 	Instances int
 	// Calls after which an instance is replaced. Default 50,000.
@@ -46,6 +50,7 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.Start, 300_000_000)
 	fill(&l.MemoryPages, 512)
 	fill(&l.MemoryMark, 256)
+	fill(&l.Stack, 4*mib)
 	fill(&l.Instances, 8)
 	fill(&l.Calls, 50_000)
 	fill(&l.Input, 8*mib)
@@ -74,6 +79,7 @@ func (l Limits) validate() error {
 	positive("fuel per byte", l.FuelPerByte)
 	positive("most fuel", l.FuelMost)
 	positive("start", l.Start)
+	positive("stack", l.Stack)
 	positive("instances", int64(l.Instances))
 	positive("calls", int64(l.Calls))
 	positive("input", int64(l.Input))
