@@ -65,6 +65,8 @@ type parsed struct {
 	tables    []limits
 	memories  []limits
 	globals   int
+	mutable   []uint32 // the globals that may be written
+	lasting   bool     // a global that may be written is a reference
 	exports   []exportEntry
 	bodies    []span
 	names     []byte // the name section's content that is kept
@@ -344,8 +346,14 @@ func (r *reader) limits(of string) limits {
 
 func (p *parsed) readGlobals(r *reader) {
 	for range r.count("globals", mostGlobals) {
-		r.checkValueType(r.byte())
-		if mutable := r.byte(); mutable > 1 {
+		kind := r.byte()
+		r.checkValueType(kind)
+		switch mutable := r.byte(); mutable {
+		case 0:
+		case 1:
+			p.mutable = append(p.mutable, uint32(p.globals))
+			p.lasting = p.lasting || kind == typeFunction || kind == typeReference
+		default:
 			r.fail(ErrMalformed, "mutability %#x", mutable)
 		}
 		p.skipConstant(r)

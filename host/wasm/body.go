@@ -141,6 +141,7 @@ func (f *functionMeter) measure(r *reader, variables uint32) error {
 		}
 		f.regions[current].ticks += int64(op.cost)
 		f.frame.add(code)
+		f.lasting = f.lasting || op.lasting
 		if op.scale != (scale{}) {
 			f.marks = append(f.marks, mark{at: at, scale: op.scale, trap: len(f.blocks)})
 		}

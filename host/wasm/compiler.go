@@ -136,7 +136,7 @@ func (c *Compiler) compile(ctx context.Context, code []byte, limits Limits) (*Mo
 			What:   fmt.Sprintf("%d bytes, at most %d", len(code), limits.Code),
 		}
 	}
-	metered, err := c.prepare(code, limits)
+	metered, globals, err := c.prepare(code, limits)
 	if err != nil {
 		return nil, err
 	}
@@ -146,24 +146,24 @@ func (c *Compiler) compile(ctx context.Context, code []byte, limits Limits) (*Mo
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
 	defer done()
-	m := &Module{digest: name, limits: limits, compiler: c}
+	m := &Module{digest: name, limits: limits, compiler: c, globals: globals}
 	if err := m.build(ctx, c.cache, metered); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-// prepare checks a module and returns the bytes to compile.
-func (c *Compiler) prepare(code []byte, limits Limits) ([]byte, error) {
+// prepare checks a module and returns the bytes to compile, and the exports of the globals that an image has.
+func (c *Compiler) prepare(code []byte, limits Limits) (metered []byte, globals []string, err error) {
 	p, err := decode(code)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := p.verify(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if p.memories[0].least > limits.MemoryPages {
-		return nil, &RefusedError{
+		return nil, nil, &RefusedError{
 			Reason: ErrTooLarge,
 			What:   fmt.Sprintf("memory of %d pages, at most %d", p.memories[0].least, limits.MemoryPages),
 		}
@@ -192,11 +192,14 @@ func (m *Module) build(ctx context.Context, cache wazero.CompilationCache, meter
 	if err != nil {
 		return err
 	}
-	m.pool = newPool(m.limits.Instances, func() (*instance, error) { return start(m.runtime, m.code, &m.limits) })
+	m.pool = newPool(m.limits.Instances, m.start)
 	first, err := m.pool.acquire(ctx)
 	if err != nil {
 		err = &RefusedError{Reason: ErrStart, Err: err}
 		return errors.Join(err, m.code.Close(ctx))
+	}
+	if m.globals != nil {
+		m.image = first.picture()
 	}
 	m.pool.keep(first)
 	return nil

@@ -14,7 +14,7 @@ import (
 const Major = 1
 
 // marker opens the export whose name carries a guest's ABI version: payrouter_abi_v1.
-const marker = "payrouter_abi_v"
+const marker = reserved + "abi_v"
 
 // Export is a call that a guest takes.
 type Export uint8
@@ -84,7 +84,7 @@ func Inspect(code []byte) (Inspection, error) {
 	if err := p.verify(); err != nil {
 		return found, err
 	}
-	_, err = meter(p, true)
+	_, _, err = meter(p, true)
 	return found, err
 }
 
@@ -128,7 +128,7 @@ func (p *parsed) verify() error {
 	}
 	errs = append(errs, p.verifyMemory())
 	for _, entry := range p.exports {
-		if slices.Contains(reserved, entry.name) {
+		if strings.HasPrefix(entry.name, reserved) && !strings.HasPrefix(entry.name, marker) {
 			errs = append(errs, &RefusedError{Reason: ErrReserved, What: fmt.Sprintf("export %q", entry.name)})
 		}
 	}

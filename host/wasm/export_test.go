@@ -11,7 +11,8 @@ func Rewrite(code []byte, charge bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return meter(p, charge)
+	metered, _, err := meter(p, charge)
+	return metered, err
 }
 
 // ReadSigned and ReadUnsigned read one LEB128 number, and tell how many bytes it took.

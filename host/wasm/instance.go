@@ -25,11 +25,14 @@ type instance struct {
 	frames  api.MutableGlobal // the stack that is left, in bytes; nil as fuel is
 	alloc   api.Function
 	exports [exports]api.Function
+	globals []api.MutableGlobal // those that an image has
 	// ctx leads the host's functions to this instance. It is made once, so that a call allocates nothing, and never
 	// ends: fuel bounds a call.
 	ctx    context.Context
 	stack  [2]uint64
 	served int
+	dirty  bool // it was called since it was started or restored
+	spent  bool // it is to be closed after the call
 	// room is where the guest takes inputs of up to size bytes; size 0 is nowhere.
 	room struct{ at, size uint32 }
 
@@ -44,12 +47,13 @@ type instance struct {
 
 type instanceKey struct{}
 
-// start starts a guest: it allocates its memory, runs _initialize, and reads its version.
-func start(r wazero.Runtime, code wazero.CompiledModule, limits *Limits) (*instance, error) {
-	g := &instance{limits: limits}
+// start starts a guest: it allocates its memory, and brings it to where the image is. Where there is none the guest
+// runs _initialize, and its version is read.
+func (m *Module) start() (*instance, error) {
+	g := &instance{limits: &m.limits}
 	g.ctx = context.WithValue(context.Background(), instanceKey{}, g)
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	module, err := r.InstantiateModule(g.ctx, code, config)
+	module, err := m.runtime.InstantiateModule(g.ctx, m.code, config)
 	if err != nil {
 		return nil, fmt.Errorf("instantiate: %w", err)
 	}
@@ -60,15 +64,22 @@ func start(r wazero.Runtime, code wazero.CompiledModule, limits *Limits) (*insta
 	for i, name := range exportNames {
 		g.exports[i] = module.ExportedFunction(name)
 	}
-	if err := g.initialize(); err != nil {
+	for _, name := range m.globals {
+		g.globals = append(g.globals, module.ExportedGlobal(name).(api.MutableGlobal))
+	}
+	err = g.initialize(m.image)
+	if err != nil {
 		_ = g.close()
 		return nil, err
 	}
 	return g, nil
 }
 
-func (g *instance) initialize() error {
+func (g *instance) initialize(from *image) error {
 	const initialize, version = "_initialize", "abi_version"
+	if from != nil {
+		return g.become(from)
+	}
 	g.begin(&Env{}, g.limits.Start)
 	if err := g.run(initialize, g.module.ExportedFunction(initialize)); err != nil {
 		return err
@@ -225,5 +236,5 @@ func (g *instance) fault(name string, err error) error {
 
 // worn reports an instance that was used long enough, or has grown too large: a memory never shrinks.
 func (g *instance) worn() bool {
-	return g.served >= g.limits.Calls || g.memory.Size()/PageSize > g.limits.MemoryMark
+	return g.spent || g.served >= g.limits.Calls || g.memory.Size()/PageSize > g.limits.MemoryMark
 }

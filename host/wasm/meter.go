@@ -4,18 +4,20 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
-// The exports by which the host sets and reads the fuel and the stack that is left. No guest may use the names.
+// The exports by which the host sets and reads the fuel and the stack that is left, and the guest's globals. No guest
+// may use names that begin as they do, its marker aside.
 const (
-	fuelGlobal  = "payrouter_fuel"
-	stackGlobal = "payrouter_stack"
+	reserved    = "payrouter_"
+	fuelGlobal  = reserved + "fuel"
+	stackGlobal = reserved + "stack"
+	guestGlobal = reserved + "global_" // and the global's index
 )
 
-// reserved are the exports that the rewriter adds.
-//
-//nolint:gochecknoglobals // a table
-var reserved = []string{fuelGlobal, stackGlobal}
+// added is how many globals the rewriter adds.
+const added = 2
 
 // rewriter makes a module bounded. It appends mutable i64 globals, so that no index moves, and makes every function
 // pay from the first on entry, at every loop's head and in larger branches, for all that can run before it pays again;
@@ -29,13 +31,16 @@ type rewriter struct {
 	results    []string // of blockTypes, in order
 	charge     bool
 	out        []byte
+	// lasting: the guest can change what neither its memory nor a global has, see image.
+	lasting bool
 }
 
 // meter returns the module as it is compiled. It depends on the module alone, and not on how much fuel a call gets, so
-// that a cache of compiled code is valid for any limits. With charge false nothing is metered.
-func meter(m *parsed, charge bool) ([]byte, error) {
+// that a cache of compiled code is valid for any limits. With charge false nothing is metered. Globals are the exports
+// of those that a guest may write; nil where an image of memory and globals would not have all of a guest's state.
+func meter(m *parsed, charge bool) (code []byte, globals []string, err error) {
 	w := &rewriter{
-		parsed: m, fuel: uint32(m.globals), stack: uint32(m.globals) + 1, charge: charge,
+		parsed: m, fuel: uint32(m.globals), stack: uint32(m.globals) + 1, charge: charge, lasting: m.lasting || !charge,
 		out: make([]byte, 0, len(m.code)*3/2),
 	}
 	w.addBlockTypes()
@@ -64,7 +69,7 @@ func meter(m *parsed, charge bool) ([]byte, error) {
 		case sectionCode:
 			rewritten, err := w.codeSection()
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			content = rewritten
 		}
@@ -73,8 +78,18 @@ func meter(m *parsed, charge bool) ([]byte, error) {
 	if len(m.names) > 0 {
 		w.section(sectionCustom, slices.Concat([]byte("\x04name"), m.names))
 	}
-	return w.out, nil
+	if w.lasting {
+		return w.out, nil, nil
+	}
+	globals = make([]string, 0, len(m.mutable))
+	for _, index := range m.mutable {
+		globals = append(globals, globalName(index))
+	}
+	return w.out, globals, nil
 }
+
+// globalName is the export of a guest's global.
+func globalName(index uint32) string { return guestGlobal + strconv.Itoa(int(index)) }
 
 func (w *rewriter) section(id byte, content []byte) {
 	w.out = append(w.out, id)
@@ -127,22 +142,27 @@ func (w *rewriter) typeSection(content []byte) []byte {
 
 // globalSection appends the fuel and the stack, which begin at zero.
 func (w *rewriter) globalSection(content []byte) []byte {
-	out := binary.AppendUvarint(nil, uint64(w.globals+len(reserved)))
+	out := binary.AppendUvarint(nil, uint64(w.globals+added))
 	out = append(out, afterCount(content)...)
-	for range reserved {
+	for range added {
 		out = append(out, typeI64, 1, opI64Const, 0, opEnd)
 	}
 	return out
 }
 
 func (w *rewriter) exportSection(content []byte) []byte {
-	out := binary.AppendUvarint(nil, uint64(len(w.exports)+len(reserved)))
+	out := binary.AppendUvarint(nil, uint64(len(w.exports)+added+len(w.mutable)))
 	out = append(out, afterCount(content)...)
-	for i, name := range reserved {
+	export := func(name string, index uint32) {
 		out = binary.AppendUvarint(out, uint64(len(name)))
 		out = append(out, name...)
 		out = append(out, kindGlobal)
-		out = binary.AppendUvarint(out, uint64(w.globals+i))
+		out = binary.AppendUvarint(out, uint64(index))
+	}
+	export(fuelGlobal, w.fuel)
+	export(stackGlobal, w.stack)
+	for _, index := range w.mutable {
+		export(globalName(index), index)
 	}
 	return out
 }

@@ -111,11 +111,13 @@ type Stats struct {
 	Instances, Idle int
 	// Made is how many instances there have been.
 	Made int64
+	// Started is how many of those ran _initialize. The others began as a copy of the first.
+	Started int64
 	// Calls that ran, however they ended.
 	Calls int64
 	// Discarded instances, after a call that the guest failed.
 	Discarded int64
-	// Recycled instances, after enough calls or too much memory.
+	// Recycled instances, after enough calls, too much memory, or a pristine call that left what cannot be restored.
 	Recycled int64
 }
 
@@ -125,6 +127,8 @@ type Module struct {
 	digest   string
 	limits   Limits
 	compiler *Compiler
+	globals  []string // exports of those that an image has; nil where there can be no image
+	image    *image   // of each instance after its start; nil where there can be none
 	runtime  wazero.Runtime
 	code     wazero.CompiledModule
 	pool     *pool
@@ -138,7 +142,14 @@ func (m *Module) Digest() string { return m.digest }
 func (m *Module) Limits() Limits { return m.limits }
 
 // Stats are the module's figures.
-func (m *Module) Stats() Stats { return m.pool.snapshot() }
+func (m *Module) Stats() Stats {
+	stats := m.pool.snapshot()
+	stats.Started = stats.Made
+	if m.image != nil {
+		stats.Started = 1
+	}
+	return stats
+}
 
 // Call runs an export of the guest on an instance of its own, with a copy of the input.
 //
@@ -148,14 +159,34 @@ func (m *Module) Stats() Stats { return m.pool.snapshot() }
 // ctx bounds the wait for a free instance, which ends with ErrBusy; once begun, a call is bounded by its fuel alone.
 // A call that the guest fails is a *CallError; its instance is never used again, and the next call gets another.
 // Usage is valid after a failed call too.
+//
+// An instance serves many calls, and a guest can keep in its memory what it was given in former ones: see CallPristine.
 func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 	read func(answer []byte) error,
+) (Usage, error) {
+	return m.call(ctx, export, input, env, read, false)
+}
+
+// CallPristine is Call on an instance that is as it was right after its start: no call before is seen by this one, and
+// this one by none after. The guest's memory and globals are restored after the call, however it ended. A guest that
+// can change more than those, its tables say, gets a new instance for each call, and pays for its start.
+func (m *Module) CallPristine(ctx context.Context, export Export, input []byte, env Env,
+	read func(answer []byte) error,
+) (Usage, error) {
+	return m.call(ctx, export, input, env, read, true)
+}
+
+func (m *Module) call(ctx context.Context, export Export, input []byte, env Env, read func(answer []byte) error,
+	pristine bool,
 ) (Usage, error) {
 	if len(input) > m.limits.Input {
 		return Usage{},
 			fmt.Errorf("call %s: %w: %d bytes, at most %d", export, ErrInputTooLarge, len(input), m.limits.Input)
 	}
 	g, err := m.pool.acquire(ctx)
+	if err == nil && pristine && g.dirty && !m.restore(g) {
+		g, err = m.pool.replace(g)
+	}
 	if err != nil {
 		return Usage{}, fmt.Errorf("call %s: %w", export, err)
 	}
@@ -163,6 +194,7 @@ func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 	defer func() { m.pool.release(g, sound) }() // an instance whose call panicked is not sound
 
 	g.served++
+	g.dirty = true
 	fuel := m.limits.fuel(len(input))
 	g.begin(&env, fuel)
 	answer, err := g.call(export, input)
@@ -177,8 +209,15 @@ func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 		usage.Fuel = fuel - max(g.fuelLeft(), 0)
 	}
 	sound = err == nil
+	if pristine && !errors.Is(err, ErrStackOverflow) { // which leaves a large stack
+		restored := m.restore(g)
+		sound, g.spent = sound || restored, !restored
+	}
 	return usage, err
 }
+
+// restore brings an instance back to its start, and reports whether it could.
+func (m *Module) restore(g *instance) bool { return m.image != nil && g.restore(m.image) }
 
 // Close refuses further calls, waits for those under way, and frees everything. When ctx ends first it returns ctx's
 // error, and may be called again.

@@ -87,6 +87,16 @@ func (p *pool) create() (*instance, error) {
 	return g, nil
 }
 
+// replace closes an instance, whose owner gets a new one in its place, or an error and none.
+func (p *pool) replace(g *instance) (*instance, error) {
+	p.mu.Lock()
+	p.stats.Instances--
+	p.stats.Recycled++
+	p.mu.Unlock()
+	_ = g.close() // closing a module without files cannot fail
+	return p.create()
+}
+
 // release takes an instance back. One that is not sound is closed and never seen again; so is one that is worn.
 func (p *pool) release(g *instance, sound bool) {
 	defer func() { <-p.slots }()
