@@ -3,6 +3,7 @@ package wasm
 import (
 	"bytes"
 	"fmt"
+	"os"
 )
 
 // blockSize is the grain in which memory is compared with an image and restored, in bytes.
@@ -15,6 +16,8 @@ type image struct {
 	size    uint32   // of the memory, in bytes
 	blocks  [][]byte // nil for one of zeros
 	globals []uint64
+	// file has the memory too, where the system shares it between guests; nil elsewhere.
+	file *imageFile
 }
 
 //nolint:gochecknoglobals // a constant
@@ -24,7 +27,8 @@ var zeros [blockSize]byte
 func (g *instance) picture() *image {
 	p := &image{size: g.memory.Size()}
 	memory, _ := g.memory.Read(0, p.size)
-	for block := range blocksOf(memory) {
+	for at := 0; at < len(memory); at += blockSize {
+		block := memory[at : at+blockSize]
 		if bytes.Equal(block, zeros[:]) {
 			p.blocks = append(p.blocks, nil)
 			continue
@@ -34,15 +38,33 @@ func (g *instance) picture() *image {
 	for _, global := range g.globals {
 		p.globals = append(p.globals, global.Get())
 	}
+	p.file = newImageFile(p)
+	if g.linear != nil {
+		g.linear.lay(p.file, p.size)
+	}
 	return p
 }
 
-// blocksOf are the blocks of a memory, whose size is a multiple of theirs.
-func blocksOf(memory []byte) func(func([]byte) bool) {
-	return func(yield func([]byte) bool) {
-		for len(memory) > 0 && yield(memory[:blockSize]) {
-			memory = memory[blockSize:]
+// write writes the memory to a file that is empty.
+func (p *image) write(f *os.File) error {
+	if err := f.Truncate(int64(p.size)); err != nil {
+		return err
+	}
+	for i, block := range p.blocks {
+		if block == nil {
+			continue
 		}
+		if _, err := f.WriteAt(block, int64(i)*blockSize); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close gives back what the image holds of the system. The guests are closed before.
+func (p *image) close() {
+	if p != nil {
+		p.file.close()
 	}
 }
 
@@ -53,29 +75,36 @@ func (g *instance) become(p *image) error {
 			return fmt.Errorf("grow the memory to %d bytes", p.size)
 		}
 	}
+	if g.linear != nil {
+		g.linear.lay(p.file, p.size)
+	}
 	if !g.restore(p) {
 		return fmt.Errorf("a memory of %d bytes is none of %d", g.memory.Size(), p.size)
 	}
 	return nil
 }
 
-// restore brings a guest back to an image, and writes only what differs. It fails where the memory has grown: a memory
-// does not shrink.
+// restore brings a guest back to an image, and writes only what differs. It looks at the pages that the guest has
+// written since its start, or, where the system does not say which those are, at all. It fails where the memory has
+// grown: a memory does not shrink.
 func (g *instance) restore(p *image) bool {
 	if g.memory.Size() != p.size {
 		return false
 	}
 	memory, _ := g.memory.Read(0, p.size)
-	at := 0
-	for block := range blocksOf(memory) {
-		want := p.blocks[at]
-		at++
-		if want == nil {
-			want = zeros[:]
+	compare := func(start, end int) {
+		for ; start < end; start += blockSize {
+			block, want := memory[start:start+blockSize], p.blocks[start/blockSize]
+			if want == nil {
+				want = zeros[:]
+			}
+			if !bytes.Equal(block, want) {
+				copy(block, want)
+			}
 		}
-		if !bytes.Equal(block, want) {
-			copy(block, want)
-		}
+	}
+	if g.linear == nil || !g.linear.written(p.file, p.size, compare) {
+		compare(0, len(memory))
 	}
 	for i, global := range g.globals {
 		global.Set(p.globals[i])

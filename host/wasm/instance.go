@@ -10,6 +10,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 )
 
@@ -21,6 +22,7 @@ type instance struct {
 	limits  *Limits
 	module  api.Module
 	memory  api.Memory
+	linear  *linear           // what the memory lies in; nil where the runtime allocates it
 	fuel    api.MutableGlobal // nil where nothing is metered
 	frames  api.MutableGlobal // the stack that is left, in bytes; nil as fuel is
 	alloc   api.Function
@@ -53,7 +55,7 @@ func (m *Module) start() (*instance, error) {
 	g := &instance{limits: &m.limits}
 	g.ctx = context.WithValue(context.Background(), instanceKey{}, g)
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	module, err := m.runtime.InstantiateModule(g.ctx, m.code, config)
+	module, err := m.runtime.InstantiateModule(g.allocating(), m.code, config)
 	if err != nil {
 		return nil, fmt.Errorf("instantiate: %w", err)
 	}
@@ -74,6 +76,31 @@ func (m *Module) start() (*instance, error) {
 	}
 	return g, nil
 }
+
+// allocating is a context in which the runtime takes the memory from linear, as far as the system lets it.
+func (g *instance) allocating() context.Context {
+	allocate := func(_, most uint64) experimental.LinearMemory {
+		if g.linear = newLinear(most); g.linear != nil {
+			return g.linear
+		}
+		return new(onHeap)
+	}
+	return experimental.WithMemoryAllocator(g.ctx, experimental.MemoryAllocatorFunc(allocate))
+}
+
+// onHeap is a memory that Go's runtime has.
+type onHeap struct{ bytes []byte }
+
+// Reallocate implements experimental.LinearMemory.
+func (h *onHeap) Reallocate(size uint64) []byte {
+	if grown := int(size) - len(h.bytes); grown > 0 {
+		h.bytes = append(h.bytes, make([]byte, grown)...)
+	}
+	return h.bytes
+}
+
+// Free implements experimental.LinearMemory.
+func (h *onHeap) Free() { h.bytes = nil }
 
 func (g *instance) initialize(from *image) error {
 	const initialize, version = "_initialize", "abi_version"

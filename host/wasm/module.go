@@ -228,6 +228,7 @@ func (m *Module) Close(ctx context.Context) error {
 	var err error
 	m.shut.Do(func() {
 		err = errors.Join(m.runtime.Close(ctx), m.code.Close(ctx))
+		m.image.close()
 		m.compiler.leave()
 	})
 	return err

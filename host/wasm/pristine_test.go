@@ -66,10 +66,24 @@ func TestPristineCallsKeepNothing(t *testing.T) {
 	}
 }
 
-// One instance serves pristine calls of a Go guest, whatever the calls do; each burns the same fuel.
+// One instance serves pristine calls of a Go guest, whatever the calls do; each burns the same fuel. So it is where the
+// system does not list the pages that were written.
 func TestPristineCallsOfAGoGuest(t *testing.T) {
 	t.Parallel()
-	m := compiled(t, guest(t), wasm.Limits{Instances: 1, Fuel: 100_000_000})
+	for _, name := range []string{"pages listed", "all compared"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := compiled(t, guest(t), wasm.Limits{Instances: 1, Fuel: 100_000_000})
+			if name == "all compared" {
+				m.CompareAll()
+			}
+			servesPristine(t, m)
+		})
+	}
+}
+
+func servesPristine(t *testing.T, m *wasm.Module) {
+	t.Helper()
 	fuel := int64(0)
 	for _, between := range []string{"e", "l", "p", "x", "o", "h", "wx"} {
 		_, _, _ = pristine(t, m, wasm.Prepare, between)
