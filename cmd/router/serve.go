@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"payrouter/host/payment"
+	"payrouter/host/plugin"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/router"
 )
@@ -29,6 +30,10 @@ type serveCommand struct {
 	PluginKey []string `help:"A minisign public key, or a file with one, that plugins are signed with. Repeatable."`
 
 	RequireSignature bool `help:"Take only plugins that are signed with a --plugin-key."`
+
+	Isolation map[string]string `help:"How a plugin's calls are kept apart: NAME=shared or NAME=pristine. Repeatable."`
+
+	IsolationSample int `default:"64" help:"Of how many shared calls one is made again and compared; -1 for none."`
 
 	KeepPlugins int `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
 	RecordCalls int `default:"100" help:"Recorded flows of each operation of a plugin; -1 for none."`
@@ -101,9 +106,14 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 	if err != nil {
 		return err
 	}
+	isolation, err := s.isolation()
+	if err != nil {
+		return err
+	}
 	settings := router.Settings{
-		Clients: clients,
-		Listen:  s.public(s.Listen), Admin: s.admin(), PublicURL: s.PublicURL,
+		Isolation: isolation,
+		Clients:   clients,
+		Listen:    s.public(s.Listen), Admin: s.admin(), PublicURL: s.PublicURL,
 		Routing: s.Routing, Environ: h.environ, Watch: s.Watch, EnvFile: s.EnvFile, Hangups: hangups,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
@@ -171,4 +181,13 @@ The router listens on %[1]s (API documentation: %[1]s/docs/).
       "return_url": "https://shop.example/thanks"}'
 
 `, at, options, open, admin)
+}
+
+// isolation is how plugins' calls are kept apart.
+func (s *serveCommand) isolation() (plugin.IsolationSettings, error) {
+	settings := plugin.IsolationSettings{Of: map[string]plugin.Isolation{}, Sample: s.IsolationSample}
+	for name, isolation := range s.Isolation {
+		settings.Of[name] = plugin.Isolation(isolation)
+	}
+	return settings, settings.Validate()
 }

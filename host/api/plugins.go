@@ -26,7 +26,9 @@ type PluginGeneration struct {
 	Instances int       `json:"instances"`
 	Idle      int       `json:"idle"`
 	Calls     int64     `json:"calls"`
-	Discarded int64     `json:"discarded" doc:"Instances that were thrown away after a call that the plugin failed"`
+	Discarded int64     `json:"discarded" doc:"Instances that were closed, or restored, after a call that the plugin failed"`
+	Isolation string    `json:"isolation" enum:"shared,pristine" doc:"Whether each call finds the plugin as after its start"`
+	Kept      int64     `json:"kept" doc:"Shared calls whose answer was other than a pristine one's, of those sampled"`
 }
 
 // PluginEvent is a step of a change that was taken, or failed.
@@ -155,6 +157,7 @@ func pluginOf(s plugin.Status, events bool) Plugin {
 			Number: g.Number, Digest: g.Digest, Version: g.Version, State: string(g.State), LoadedAt: g.LoadedAt,
 			Source: g.Source, Signed: g.Signed,
 			Instances: g.Stats.Instances, Idle: g.Stats.Idle, Calls: g.Stats.Calls, Discarded: g.Stats.Discarded,
+			Isolation: string(g.Isolation), Kept: g.Kept,
 		}
 	}
 	if s.Canary != nil {

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	abi "payrouter/abi/v1"
@@ -44,6 +45,9 @@ type Generation struct {
 	loadedAt time.Time
 	source   string
 	signed   bool
+	// isolation is how its calls are kept apart; calls counts shared ones, and kept those that were caught.
+	isolation   Isolation
+	calls, kept atomic.Int64
 	// operations are the manifest's, by name.
 	operations map[string]*operation
 }
@@ -74,7 +78,7 @@ func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode a callback for %s: %w", g.manifest.GetName(), err)
 	}
-	answer, _, fuel, err := ask(ctx, g.module, wasm.Receive, input, wasm.Env{Now: time.UnixMilli(callback.GetNowMs())})
+	answer, _, fuel, err := g.ask(ctx, wasm.Receive, input, wasm.Env{Now: time.UnixMilli(callback.GetNowMs())})
 	if err != nil {
 		return nil, fuel, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
 	}
@@ -88,7 +92,7 @@ func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.
 func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) ([]byte, int64, error) {
-	_, raw, fuel, err := ask(ctx, g.module, export, input, env)
+	_, raw, fuel, err := g.ask(ctx, export, input, env)
 	if fault, said := errors.AsType[*FaultError](err); said && raw != nil && fault.Code != abi.Error_CODE_PANIC {
 		return raw, fuel, nil
 	}
@@ -99,7 +103,7 @@ func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byt
 func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) (*abi.Step, replay.Step, error) {
-	answer, raw, fuel, err := ask(ctx, g.module, export, input, env)
+	answer, raw, fuel, err := g.ask(ctx, export, input, env)
 	made := replay.Step{Input: input, Answer: raw, Fuel: fuel}
 	if err != nil {
 		if fault, said := errors.AsType[*FaultError](err); !said || fault.Code == abi.Error_CODE_PANIC {
@@ -115,12 +119,12 @@ func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 
 // ask calls one export, and returns the answer decoded and encoded. After a panic that the guest recovered from, its
 // memory may be inconsistent: the panic is reported as a bad answer, so that the instance is not used again.
-func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte,
+func ask(ctx context.Context, call caller, export wasm.Export, input []byte,
 	env wasm.Env,
 ) (*abi.Answer, []byte, int64, error) {
 	answer := new(abi.Answer)
 	var raw []byte
-	usage, err := module.Call(ctx, export, input, env, func(encoded []byte) error {
+	usage, err := call(ctx, export, input, env, func(encoded []byte) error {
 		// One copy out of the guest's memory, which the answer's texts then borrow.
 		raw = bytes.Clone(encoded)
 		if err := answer.UnmarshalVTUnsafe(raw); err != nil {

@@ -20,6 +20,8 @@ import (
 type Settings struct {
 	// Limits bound the plugins' guests.
 	Limits wasm.Limits
+	// Isolation decides how the plugins' calls are kept apart.
+	Isolation IsolationSettings
 	// Keys are the keys whose signatures are trusted.
 	Keys signature.Keys
 	// RequireSignature refuses modules that are not signed with one of the Keys.
@@ -47,6 +49,7 @@ func (s Settings) withDefaults() Settings {
 	s.RecordBytes = cmp.Or(s.RecordBytes, 4<<20)
 	s.FuelPercent = cmp.Or(s.FuelPercent, 50)
 	s.Canary = s.Canary.withDefaults()
+	s.Isolation = s.Isolation.withDefaults()
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
 	}
@@ -151,7 +154,7 @@ func (r *Registry) newGeneration(module *wasm.Module, manifest *abi.Manifest, so
 	generation := &Generation{
 		module: module, manifest: manifest, number: r.last, registry: r, source: source, signed: signed,
 		recorder: r.stateFor(manifest.GetName()).recorder, loadedAt: r.settings.Now().UTC(),
-		operations: operationsOf(manifest),
+		operations: operationsOf(manifest), isolation: r.settings.Isolation.of(manifest.GetName(), signed),
 	}
 	r.open[generation] = struct{}{}
 	_, _ = r.users.LoadOrNew(generation.number, func() (*Generation, error) { return generation, nil })

@@ -31,7 +31,10 @@ type GenerationStatus struct {
 	Source          string
 	// Signed: with a trusted key.
 	Signed bool
-	Stats  wasm.Stats
+	// Isolation of its calls, and Kept, how many shared ones were caught using what the plugin had kept from others.
+	Isolation Isolation
+	Kept      int64
+	Stats     wasm.Stats
 }
 
 // CanaryStatus describes a canary.
@@ -100,7 +103,7 @@ func (r *Registry) status(name string, known *pluginState) Status {
 		status.Generations = append(status.Generations, GenerationStatus{
 			Number: g.number, Digest: g.Digest(), Version: g.manifest.GetVersion(), State: stateOf(g, active, known),
 			LoadedAt: g.loadedAt,
-			Source:   g.source, Signed: g.signed, Stats: g.Stats(),
+			Source:   g.source, Signed: g.signed, Isolation: g.isolation, Kept: g.kept.Load(), Stats: g.Stats(),
 		})
 	}
 	slices.SortFunc(status.Generations, func(a, b GenerationStatus) int { return cmp.Compare(b.Number, a.Number) })

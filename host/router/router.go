@@ -55,6 +55,8 @@ type Settings struct {
 	// PluginKeys are those whose signatures of plugins are believed; RequireSignature takes signed plugins only.
 	PluginKeys       signature.Keys
 	RequireSignature bool
+	// Isolation decides how plugins' calls are kept apart.
+	Isolation plugin.IsolationSettings
 	// KeepPlugins and RecordCalls are plugin.Settings' Keep and Record.
 	KeepPlugins, RecordCalls int
 	// Data is the folder of the journal, and Witness the file that holds its last commit; empty is one in Data.
@@ -191,7 +193,7 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	s := r.settings
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
 	registry, unload, err := newRegistry(cache, plugin.Settings{
-		Keys: s.PluginKeys, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
+		Isolation: s.Isolation, Keys: s.PluginKeys, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
 		Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
 	}, s.Logger)
 	if err != nil {

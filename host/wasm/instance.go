@@ -35,6 +35,7 @@ type instance struct {
 	served int
 	dirty  bool // it was called since it was started or restored
 	spent  bool // it is to be closed after the call
+	failed bool // the call failed, and the instance was restored
 	// room is where the guest takes inputs of up to size bytes; size 0 is nowhere.
 	room struct{ at, size uint32 }
 

@@ -115,7 +115,7 @@ type Stats struct {
 	Started int64
 	// Calls that ran, however they ended.
 	Calls int64
-	// Discarded instances, after a call that the guest failed.
+	// Discarded instances, after a call that the guest failed: closed, or restored where the call was pristine.
 	Discarded int64
 	// Recycled instances, after enough calls, too much memory, or a pristine call that left what cannot be restored.
 	Recycled int64
@@ -211,7 +211,7 @@ func (m *Module) call(ctx context.Context, export Export, input []byte, env Env,
 	sound = err == nil
 	if pristine && !errors.Is(err, ErrStackOverflow) { // which leaves a large stack
 		restored := m.restore(g)
-		sound, g.spent = sound || restored, !restored
+		sound, g.spent, g.failed = sound || restored, !restored, err != nil && restored
 	}
 	return usage, err
 }

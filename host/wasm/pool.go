@@ -103,6 +103,10 @@ func (p *pool) release(g *instance, sound bool) {
 	worn := sound && g.worn()
 	p.mu.Lock()
 	p.stats.Calls++
+	if g.failed {
+		g.failed = false
+		p.stats.Discarded++
+	}
 	if sound && !worn {
 		p.idle = append(p.idle, g)
 		p.mu.Unlock()

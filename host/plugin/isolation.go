@@ -1,0 +1,99 @@
+package plugin
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/wasm"
+)
+
+// Isolation is how a generation's calls are kept apart.
+type Isolation string
+
+// The isolations.
+const (
+	// Shared: an instance serves one call after another with the memory that the former left. It is the quickest, and
+	// trusts the plugin to keep nothing; a sample of the calls is made again on a pristine instance, and compared.
+	Shared Isolation = "shared"
+	// Pristine: each call finds memory, globals and tables as after the plugin's start.
+	Pristine Isolation = "pristine"
+)
+
+// IsolationSettings decide how the plugins' calls are kept apart. The zero one isolates every plugin that no trusted
+// key stands behind.
+type IsolationSettings struct {
+	// Of has the isolation of plugins by name. A plugin that is not named is shared where its module is signed with a
+	// trusted key, and pristine otherwise.
+	Of map[string]Isolation
+	// Sample is how many shared calls there are to one that is made again on a pristine instance. 0 means 64, less than
+	// 0 none.
+	Sample int
+}
+
+func (s IsolationSettings) withDefaults() IsolationSettings {
+	s.Sample = cmp.Or(s.Sample, 64)
+	return s
+}
+
+// of is the isolation of a plugin.
+func (s IsolationSettings) of(name string, signed bool) Isolation {
+	if chosen, named := s.Of[name]; named {
+		return chosen
+	}
+	if signed {
+		return Shared
+	}
+	return Pristine
+}
+
+// Validate reports isolations that there are not.
+func (s IsolationSettings) Validate() error {
+	for name, isolation := range s.Of {
+		if isolation != Shared && isolation != Pristine {
+			return fmt.Errorf("isolation of plugin %s is %q, not %s or %s", name, isolation, Shared, Pristine)
+		}
+	}
+	return nil
+}
+
+// caller is wasm.Module's Call or CallPristine.
+type caller func(ctx context.Context, export wasm.Export, input []byte, env wasm.Env,
+	read func(answer []byte) error) (wasm.Usage, error)
+
+func (g *Generation) caller() caller {
+	if g.isolation == Pristine {
+		return g.module.CallPristine
+	}
+	return g.module.Call
+}
+
+// ask calls one export as the generation is isolated. One call in a sample of shared ones is made again on a pristine
+// instance: where the answers differ the plugin has kept something from calls before, and the second one counts.
+func (g *Generation) ask(ctx context.Context, export wasm.Export, input []byte,
+	env wasm.Env,
+) (*abi.Answer, []byte, int64, error) {
+	answer, raw, fuel, err := ask(ctx, g.caller(), export, input, env)
+	if raw == nil || !g.sampled() {
+		return answer, raw, fuel, err
+	}
+	again, clean, _, problem := ask(ctx, g.module.CallPristine, export, input, env)
+	if clean == nil || bytes.Equal(raw, clean) {
+		return answer, raw, fuel, err // without a second answer there is nothing to compare
+	}
+	g.kept.Add(1)
+	g.registry.settings.Logger.Error("plugin broke the isolation of its calls",
+		slog.String("plugin", g.manifest.GetName()), slog.String("version", g.manifest.GetVersion()),
+		slog.String("digest", g.Digest()), slog.Int64("generation", g.number),
+		slog.Any("error", &wasm.CallError{Call: export.String(), Reason: wasm.ErrKept}))
+	return again, clean, fuel, problem
+}
+
+// sampled counts a call, and reports whether it is one to make again.
+func (g *Generation) sampled() bool {
+	sample := int64(g.registry.settings.Isolation.Sample)
+	return g.isolation == Shared && sample > 0 && g.calls.Add(1)%sample == 0
+}
