@@ -35,6 +35,8 @@ type serveCommand struct {
 
 	IsolationSample int `default:"64" help:"Of how many shared calls one is made again and compared; -1 for none."`
 
+	PluginMemory int64 `default:"1024" help:"MiB of memory that all plugins' instances may have together."`
+
 	KeepPlugins int `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
 	RecordCalls int `default:"100" help:"Recorded flows of each operation of a plugin; -1 for none."`
 
@@ -111,7 +113,7 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 		return err
 	}
 	settings := router.Settings{
-		Isolation: isolation,
+		Isolation: isolation, GuestMemory: s.PluginMemory << 20,
 		Clients:   clients,
 		Listen:    s.public(s.Listen), Admin: s.admin(), PublicURL: s.PublicURL,
 		Routing: s.Routing, Environ: h.environ, Watch: s.Watch, EnvFile: s.EnvFile, Hangups: hangups,

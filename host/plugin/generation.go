@@ -45,9 +45,10 @@ type Generation struct {
 	loadedAt time.Time
 	source   string
 	signed   bool
-	// isolation is how its calls are kept apart; calls counts shared ones, and kept those that were caught.
-	isolation   Isolation
-	calls, kept atomic.Int64
+	// isolation is how its calls are kept apart; calls counts shared ones by export, and kept those that were caught.
+	isolation Isolation
+	calls     [wasm.Exports]atomic.Int64
+	kept      atomic.Int64
 	// operations are the manifest's, by name.
 	operations map[string]*operation
 }

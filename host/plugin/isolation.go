@@ -29,7 +29,7 @@ type IsolationSettings struct {
 	// Of has the isolation of plugins by name. A plugin that is not named is shared where its module is signed with a
 	// trusted key, and pristine otherwise.
 	Of map[string]Isolation
-	// Sample is how many shared calls there are to one that is made again on a pristine instance. 0 means 64, less than
+	// Sample is how many shared calls of an export there are to one that is made again on a pristine instance. 0 means 64, less than
 	// 0 none.
 	Sample int
 }
@@ -77,7 +77,7 @@ func (g *Generation) ask(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) (*abi.Answer, []byte, int64, error) {
 	answer, raw, fuel, err := ask(ctx, g.caller(), export, input, env)
-	if raw == nil || !g.sampled() {
+	if raw == nil || !g.sampled(export) {
 		return answer, raw, fuel, err
 	}
 	again, clean, _, problem := ask(ctx, g.module.CallPristine, export, input, env)
@@ -92,8 +92,9 @@ func (g *Generation) ask(ctx context.Context, export wasm.Export, input []byte,
 	return again, clean, fuel, problem
 }
 
-// sampled counts a call, and reports whether it is one to make again.
-func (g *Generation) sampled() bool {
+// sampled counts a call, and reports whether it is one to make again. Each export is counted by itself: they come in
+// turns, so that one count would always meet the same.
+func (g *Generation) sampled(export wasm.Export) bool {
 	sample := int64(g.registry.settings.Isolation.Sample)
-	return g.isolation == Shared && sample > 0 && g.calls.Add(1)%sample == 0
+	return g.isolation == Shared && sample > 0 && g.calls[export].Add(1)%sample == 0
 }

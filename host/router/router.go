@@ -57,6 +57,8 @@ type Settings struct {
 	RequireSignature bool
 	// Isolation decides how plugins' calls are kept apart.
 	Isolation plugin.IsolationSettings
+	// GuestMemory is how many bytes the memories of all plugins' guests may have together; see wasm.Options.
+	GuestMemory int64
 	// KeepPlugins and RecordCalls are plugin.Settings' Keep and Record.
 	KeepPlugins, RecordCalls int
 	// Data is the folder of the journal, and Witness the file that holds its last commit; empty is one in Data.
@@ -192,10 +194,10 @@ func (r *Router) HasKeys() bool { return r.keys.Any() }
 func (r *Router) loadPlugins(ctx context.Context) error {
 	s := r.settings
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
-	registry, unload, err := newRegistry(cache, plugin.Settings{
+	registry, unload, err := newRegistry(cache, wasm.Options{Logger: s.Logger, Memory: s.GuestMemory}, plugin.Settings{
 		Isolation: s.Isolation, Keys: s.PluginKeys, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
 		Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
-	}, s.Logger)
+	})
 	if err != nil {
 		return err
 	}
@@ -215,7 +217,7 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 func LoadPlugins(ctx context.Context, dir, cache string, settings plugin.Settings, log *slog.Logger) (
 	registry *plugin.Registry, unload func(context.Context) error, err error,
 ) {
-	registry, unload, err = newRegistry(cache, settings, log)
+	registry, unload, err = newRegistry(cache, wasm.Options{Logger: log}, settings)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -225,10 +227,10 @@ func LoadPlugins(ctx context.Context, dir, cache string, settings plugin.Setting
 	return registry, unload, nil
 }
 
-func newRegistry(cache string, settings plugin.Settings, log *slog.Logger) (
+func newRegistry(cache string, options wasm.Options, settings plugin.Settings) (
 	registry *plugin.Registry, unload func(context.Context) error, err error,
 ) {
-	compiler, err := wasm.New(cache, wasm.Options{Logger: log})
+	compiler, err := wasm.New(cache, options)
 	if err != nil {
 		return nil, nil, err
 	}

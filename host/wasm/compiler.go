@@ -31,6 +31,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Unmetered leaves the fuel out, to measure what it costs. A guest can then hold a CPU for ever.
 	Unmetered bool
+	// Memory is how many bytes the memories of all guests may have together, each of those that serve a call counted
+	// with the most that its limits allow. Calls beyond wait, and end with ErrBusy. Default 1 GiB.
+	Memory int64
 }
 
 // Compiler turns modules into machine code, which it keeps in a directory for the next start. Any number of goroutines
@@ -38,6 +41,7 @@ type Options struct {
 type Compiler struct {
 	cache   wazero.CompilationCache
 	options Options
+	budget  *budget
 
 	mu     sync.Mutex
 	closed bool
@@ -62,7 +66,7 @@ func New(dir string, options Options) (*Compiler, error) {
 			slog.String("os", runtime.GOOS), slog.String("arch", runtime.GOARCH))
 	}
 	versioned()
-	c := &Compiler{options: options, busy: make(map[string]*compilation)}
+	c := &Compiler{options: options, busy: make(map[string]*compilation), budget: newBudget(options.Memory)}
 	if dir == "" {
 		c.cache = wazero.NewCompilationCache()
 		return c, nil
@@ -118,6 +122,10 @@ func (c *Compiler) Compile(ctx context.Context, code []byte, limits Limits) (*Mo
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
 	limits = limits.withDefaults()
+	if most := int64(limits.MemoryPages) * PageSize; most > c.budget.most {
+		return nil, fmt.Errorf("compile module: one guest may have %d bytes of memory, all together %d", most,
+			c.budget.most)
+	}
 	if err := c.enter(); err != nil {
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
@@ -192,9 +200,10 @@ func (m *Module) build(ctx context.Context, cache wazero.CompilationCache, meter
 	if err != nil {
 		return err
 	}
-	m.pool = newPool(m.limits.Instances, m.start)
+	m.pool = newPool(&m.limits, m.compiler.budget, m.start)
 	first, err := m.pool.acquire(ctx)
 	if err != nil {
+		m.compiler.budget.remove(m.pool)
 		err = &RefusedError{Reason: ErrStart, Err: err}
 		return errors.Join(err, m.code.Close(ctx))
 	}

@@ -25,15 +25,16 @@ const (
 	Prepare
 	Interpret
 	Receive
-	exports int = iota
+	// Exports is how many there are.
+	Exports int = iota
 )
 
 //nolint:gochecknoglobals // a table
-var exportNames = [exports]string{"describe", "prepare", "interpret", "receive"}
+var exportNames = [Exports]string{"describe", "prepare", "interpret", "receive"}
 
 // String is the export's name.
 func (e Export) String() string {
-	if int(e) >= exports {
+	if int(e) >= Exports {
 		return "export " + strconv.Itoa(int(e))
 	}
 	return exportNames[e]

@@ -26,16 +26,17 @@ type instance struct {
 	fuel    api.MutableGlobal // nil where nothing is metered
 	frames  api.MutableGlobal // the stack that is left, in bytes; nil as fuel is
 	alloc   api.Function
-	exports [exports]api.Function
+	exports [Exports]api.Function
 	globals []api.MutableGlobal // those that an image has
 	// ctx leads the host's functions to this instance. It is made once, so that a call allocates nothing, and never
 	// ends: fuel bounds a call.
-	ctx    context.Context
-	stack  [2]uint64
-	served int
-	dirty  bool // it was called since it was started or restored
-	spent  bool // it is to be closed after the call
-	failed bool // the call failed, and the instance was restored
+	ctx     context.Context
+	stack   [2]uint64
+	served  int
+	dirty   bool  // it was called since it was started or restored
+	charged int64 // bytes of the budget, while it is idle
+	spent   bool  // it is to be closed after the call
+	failed  bool  // the call failed, and the instance was restored
 	// room is where the guest takes inputs of up to size bytes; size 0 is nowhere.
 	room struct{ at, size uint32 }
 

@@ -117,7 +117,8 @@ type Stats struct {
 	Calls int64
 	// Discarded instances, after a call that the guest failed: closed, or restored where the call was pristine.
 	Discarded int64
-	// Recycled instances, after enough calls, too much memory, or a pristine call that left what cannot be restored.
+	// Recycled instances, after enough calls, too much memory, a pristine call that left what cannot be restored,
+	// or because other guests needed the memory.
 	Recycled int64
 }
 
