@@ -114,8 +114,8 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 	}
 	settings := router.Settings{
 		Isolation: isolation, GuestMemory: s.PluginMemory << 20,
-		Clients:   clients,
-		Listen:    s.public(s.Listen), Admin: s.admin(), PublicURL: s.PublicURL,
+		Clients: clients,
+		Listen:  s.public(s.Listen), Admin: s.admin(), PublicURL: s.PublicURL,
 		Routing: s.Routing, Environ: h.environ, Watch: s.Watch, EnvFile: s.EnvFile, Hangups: hangups,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,

@@ -120,7 +120,7 @@ func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 
 // ask calls one export, and returns the answer decoded and encoded. After a panic that the guest recovered from, its
 // memory may be inconsistent: the panic is reported as a bad answer, so that the instance is not used again.
-func ask(ctx context.Context, call caller, export wasm.Export, input []byte,
+func ask(ctx context.Context, call wasm.Caller, export wasm.Export, input []byte,
 	env wasm.Env,
 ) (*abi.Answer, []byte, int64, error) {
 	answer := new(abi.Answer)

@@ -60,11 +60,8 @@ func (s IsolationSettings) Validate() error {
 	return nil
 }
 
-// caller is wasm.Module's Call or CallPristine.
-type caller func(ctx context.Context, export wasm.Export, input []byte, env wasm.Env,
-	read func(answer []byte) error) (wasm.Usage, error)
-
-func (g *Generation) caller() caller {
+// caller makes a call as the generation is isolated.
+func (g *Generation) caller() wasm.Caller {
 	if g.isolation == Pristine {
 		return g.module.CallPristine
 	}

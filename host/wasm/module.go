@@ -152,6 +152,10 @@ func (m *Module) Stats() Stats {
 	return stats
 }
 
+// Caller is a Module's Call or CallPristine.
+type Caller func(ctx context.Context, export Export, input []byte, env Env,
+	read func(answer []byte) error) (Usage, error)
+
 // Call runs an export of the guest on an instance of its own, with a copy of the input.
 //
 // The answer goes to read before the instance serves anybody else. It lies in the guest's memory: read must neither
