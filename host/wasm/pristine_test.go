@@ -33,11 +33,13 @@ func keepers() map[string]assembly {
 			i32c(5000), i32c(5000), 0x29, 3, 0, i64c(1), 0x7c, 0x37, 3, 0, answer(code(i32c(5000), 0x29, 3, 0)))}},
 		"size of the memory": {prepare: routine{code: code(
 			i32c(1), 0x40, 0, 0x1a, answer(code(0x3f, 0, 0xac, i64c(1), 0x7d)))}},
-		"table": {tables: table, prepare: routine{code: code(
-			// 1 with a null there before, 2 without
-			answer(code(i64c(2), i64c(1), i32c(0), 0x25, 0, 0xd1, 0x45, 0x1b)), // select
-			i32c(0), 0xd2, u32(7), 0x26, 0)},
-			sections: map[byte][]byte{9: vector(slices.Concat([]byte{3, 0}, vector(u32(7))))}},
+		"table": {
+			tables: table, prepare: routine{code: code(
+				// 1 with a null there before, 2 without
+				answer(code(i64c(2), i64c(1), i32c(0), 0x25, 0, 0xd1, 0x45, 0x1b)), // select
+				i32c(0), 0xd2, u32(7), 0x26, 0)},
+			sections: map[byte][]byte{9: vector(slices.Concat([]byte{3, 0}, vector(u32(7))))},
+		},
 	}
 }
 
@@ -112,24 +114,4 @@ func TestInstancesAfterTheFirstDoNotInitialize(t *testing.T) {
 	require.Equal(t, first, again)
 	require.Equal(t, int64(2), m.Stats().Made)
 	require.Equal(t, int64(1), m.Stats().Started)
-}
-
-func BenchmarkIsolation(b *testing.B) {
-	m := compiled(b, guest(b), wasm.Limits{})
-	small := []byte(`{"id":"inv_1","amount":"49.90","currency":"EUR","status":"paid"}`)
-	read := func([]byte) error { return nil }
-	for range 3 {
-		b.Run("shared", func(b *testing.B) {
-			for b.Loop() {
-				_, err := m.Call(b.Context(), wasm.Interpret, small, wasm.Env{}, read)
-				require.NoError(b, err)
-			}
-		})
-		b.Run("pristine", func(b *testing.B) {
-			for b.Loop() {
-				_, err := m.CallPristine(b.Context(), wasm.Interpret, small, wasm.Env{}, read)
-				require.NoError(b, err)
-			}
-		})
-	}
 }
