@@ -29,8 +29,8 @@ type IsolationSettings struct {
 	// Of has the isolation of plugins by name. A plugin that is not named is shared where its module is signed with a
 	// trusted key, and pristine otherwise.
 	Of map[string]Isolation
-	// Sample is how many shared calls of an export there are to one that is made again on a pristine instance. 0 means 64, less than
-	// 0 none.
+	// Sample is how many shared calls of an export there are to one that is made again on a pristine instance. 0 means
+	// 64, less than 0 none.
 	Sample int
 }
 

@@ -195,7 +195,8 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	s := r.settings
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
 	registry, unload, err := newRegistry(cache, wasm.Options{Logger: s.Logger, Memory: s.GuestMemory}, plugin.Settings{
-		Isolation: s.Isolation, Keys: s.PluginKeys, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
+		Isolation: s.Isolation, Keys: s.PluginKeys, RequireSignature: s.RequireSignature,
+		Keep: s.KeepPlugins, Record: s.RecordCalls,
 		Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
 	})
 	if err != nil {

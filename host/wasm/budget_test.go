@@ -43,7 +43,8 @@ func TestMemoryOfAllGuestsIsBounded(t *testing.T) {
 	cancel(errors.New("the caller went away"))
 	_, err := modules[2].Call(ended, wasm.Describe, nil, wasm.Env{}, nil)
 	require.ErrorIs(t, err, wasm.ErrBusy)
-	require.ErrorContains(t, err, "no instance free: guests may have 1638400 bytes of memory together: the caller went away")
+	require.ErrorContains(t, err,
+		"no instance free: guests may have 1638400 bytes of memory together: the caller went away")
 	require.Zero(t, idle(), "its own was closed too, and is not enough")
 
 	var waited sync.WaitGroup

@@ -32,7 +32,7 @@ func (l *linear) Reallocate(size uint64) []byte {
 	if uintptr(size) > l.most {
 		return nil
 	}
-	return unsafe.Slice((*byte)(l.at), size)
+	return unsafe.Slice((*byte)(l.at), size) //nolint:gosec // within the mapping
 }
 
 // Free implements experimental.LinearMemory. The guest does not run any more.
