@@ -17,7 +17,7 @@ import (
 	"payrouter/host/api"
 )
 
-const keeperRouting = `
+const keepingRouting = `
 providers:
   keeper:
     plugin: keeper
@@ -63,7 +63,7 @@ func TestNoPayerGetsIntoAnothersRequest(t *testing.T) {
 			t.Cleanup(provider.Close)
 			command := row.command
 			command.Plugins = modules
-			command.Routing = writeFile(t, filepath.Join(t.TempDir(), "routing.yaml"), fmt.Sprintf(keeperRouting, provider.URL))
+			command.Routing = writeFile(t, filepath.Join(t.TempDir(), "routing.yaml"), fmt.Sprintf(keepingRouting, provider.URL))
 			w := build(t, plan{bare: true, command: command})
 			for i := range 4 {
 				w.create(fmt.Sprintf(`{"kind":"collect","amount":"5.00","currency":"EUR",

@@ -21,8 +21,8 @@ func pristine(tb testing.TB, m *wasm.Module, export wasm.Export, input string) (
 	return answer, usage, err
 }
 
-// keepers are guests whose prepare answers a number that it has kept since the call before, and keeps the next one.
-func keepers() map[string]assembly {
+// keeping are guests whose prepare answers a number that it has kept since the call before, and keeps the next one.
+func keeping() map[string]assembly {
 	const gget, gset = 0x23, 0x24
 	answer := func(value []byte) []byte { return code(i32c(2048), value, 0x37, 3, 0, i64c(2048<<32|8)) }
 	table := slices.Concat([]byte{1, 0x70, 1}, u32(2), u32(2))
@@ -47,7 +47,7 @@ func keepers() map[string]assembly {
 func TestPristineCallsKeepNothing(t *testing.T) {
 	t.Parallel()
 	one, two := "\x01"+strings.Repeat("\x00", 7), "\x02"+strings.Repeat("\x00", 7)
-	for name, a := range keepers() {
+	for name, a := range keeping() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := compiled(t, a.bytes(), wasm.Limits{Instances: 1})
