@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"payrouter/host/payment"
+	"payrouter/host/plugin"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/router"
 )
@@ -29,6 +30,12 @@ type serveCommand struct {
 	PluginKey []string `help:"A minisign public key, or a file with one, that plugins are signed with. Repeatable."`
 
 	RequireSignature bool `help:"Take only plugins that are signed with a --plugin-key."`
+
+	Isolation map[string]string `help:"How a plugin's calls are kept apart: NAME=shared or NAME=pristine. Repeatable."`
+
+	IsolationSample int `default:"64" help:"Of how many shared calls one is made again and compared; -1 for none."`
+
+	PluginMemory int64 `default:"1024" help:"MiB of memory that all plugins' instances may have together."`
 
 	KeepPlugins int `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
 	RecordCalls int `default:"100" help:"Recorded flows of each operation of a plugin; -1 for none."`
@@ -103,7 +110,12 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 	if err != nil {
 		return err
 	}
+	isolation, err := s.isolation()
+	if err != nil {
+		return err
+	}
 	settings := router.Settings{
+		Isolation: isolation, GuestMemory: s.PluginMemory << 20,
 		Clients: clients,
 		Listen:  s.public(s.Listen), Admin: s.admin(), PublicURL: s.PublicURL,
 		Routing: s.Routing, Environ: h.environ, Watch: s.Watch, EnvFile: s.EnvFile, Hangups: hangups,
@@ -174,4 +186,13 @@ The router listens on %[1]s (API documentation: %[1]s/docs/).
       "return_url": "https://shop.example/thanks"}'
 
 `, at, options, open, admin)
+}
+
+// isolation is how plugins' calls are kept apart.
+func (s *serveCommand) isolation() (plugin.IsolationSettings, error) {
+	settings := plugin.IsolationSettings{Of: map[string]plugin.Isolation{}, Sample: s.IsolationSample}
+	for name, isolation := range s.Isolation {
+		settings.Of[name] = plugin.Isolation(isolation)
+	}
+	return settings, settings.Validate()
 }

@@ -19,6 +19,11 @@ func main() {}
 //nolint:gochecknoglobals // set by the linker
 var defect string
 
+// formerPayer is what the defect "keep" keeps from one payment to the next.
+//
+//nolint:gochecknoglobals // that is the defect
+var formerPayer string
+
 type connector struct{}
 
 func (connector) Describe() *abi.Manifest {
@@ -56,6 +61,10 @@ func askQuote(call *abi.Call) *abi.Step {
 	}
 	request := guest.NewRequest("GET", guest.Literal("/quotes/"), guest.Text(payment.GetCurrency())).
 		Query("amount", payment.GetAmount()).Header("X-Key", guest.Secret("key"))
+	if defect == "keep" {
+		request.Query("former", formerPayer)
+		formerPayer = payment.GetPayer().GetEmail()
+	}
 	if call.GetOperation() == quote {
 		return request.Send([]byte(quoting))
 	}

@@ -27,7 +27,9 @@ type PluginGeneration struct {
 	Instances int       `json:"instances"`
 	Idle      int       `json:"idle"`
 	Calls     int64     `json:"calls"`
-	Discarded int64     `json:"discarded" doc:"Instances that were thrown away after a call that the plugin failed"`
+	Discarded int64     `json:"discarded" doc:"Instances that were closed, or restored, after a call that the plugin failed"`
+	Isolation string    `json:"isolation" enum:"shared,pristine" doc:"Whether each call finds the plugin as after its start"`
+	Kept      int64     `json:"kept" doc:"Shared calls whose answer was other than a pristine one's, of those sampled"`
 
 	Faults         PluginFaults `json:"faults" doc:"Of the calls of payments and runs that it failed"`
 	CallbackFaults PluginFaults `json:"callback_faults" doc:"Of the callbacks that it failed"`
@@ -202,7 +204,7 @@ func pluginOf(s plugin.Status, events bool) Plugin {
 			Source: g.Source, Signed: g.Signed,
 			Instances: g.Stats.Instances, Idle: g.Stats.Idle, Calls: g.Stats.Calls, Discarded: g.Stats.Discarded,
 			Faults: PluginFaults(g.Faults), CallbackFaults: PluginFaults(g.CallbackFaults), OverBudget: g.OverBudget,
-			Refused: g.Refused,
+			Refused: g.Refused, Isolation: string(g.Isolation), Kept: g.Kept,
 		}
 		if q := g.Quarantine; q != nil {
 			shown.Generations[i].Quarantine = &PluginQuarantine{q.Sends, q.Callbacks, q.Reason, q.At}

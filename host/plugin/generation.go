@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	abi "payrouter/abi/v1"
@@ -45,6 +46,10 @@ type Generation struct {
 	loadedAt            time.Time
 	source              string
 	signed              bool
+	// isolation is how its calls are kept apart; calls counts shared ones by export, and kept those that were caught.
+	isolation Isolation
+	calls     [wasm.Exports]atomic.Int64
+	kept      atomic.Int64
 	// operations are the manifest's, by name.
 	operations map[string]*operation
 	guard      *guard
@@ -82,7 +87,7 @@ func (g *Generation) Receive(ctx context.Context, account string, callback *abi.
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode a callback for %s: %w", g.manifest.GetName(), err)
 	}
-	answer, raw, usage, err := ask(ctx, g.module, wasm.Receive, input, replay.EnvOfCallback(callback))
+	answer, raw, usage, err := g.ask(ctx, wasm.Receive, input, replay.EnvOfCallback(callback))
 	made := made(input, raw, usage.Fuel, err)
 	if err == nil && answer.GetReceipt() == nil {
 		err = fmt.Errorf("receive: %w", errNoAnswer)
@@ -111,7 +116,7 @@ func (g *Generation) Receive(ctx context.Context, account string, callback *abi.
 func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) ([]byte, int64, error) {
-	_, raw, usage, err := ask(ctx, g.module, export, input, env)
+	_, raw, usage, err := g.ask(ctx, export, input, env)
 	if fault, said := errors.AsType[*FaultError](err); said && raw != nil && fault.Code != abi.Error_CODE_PANIC {
 		return raw, usage.Fuel, nil
 	}
@@ -122,7 +127,7 @@ func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byt
 func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) (*abi.Step, replay.Step, wasm.Usage, error) {
-	answer, raw, usage, err := ask(ctx, g.module, export, input, env)
+	answer, raw, usage, err := g.ask(ctx, export, input, env)
 	made := made(input, raw, usage.Fuel, err)
 	if err != nil {
 		return nil, made, usage, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
@@ -146,12 +151,12 @@ func made(input, answer []byte, fuel int64, err error) replay.Step {
 
 // ask calls one export, and returns the answer decoded and encoded. After a panic that the guest recovered from, its
 // memory may be inconsistent: the panic is reported as a bad answer, so that the instance is not used again.
-func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte,
+func ask(ctx context.Context, call wasm.Caller, export wasm.Export, input []byte,
 	env wasm.Env,
 ) (*abi.Answer, []byte, wasm.Usage, error) {
 	answer := new(abi.Answer)
 	var raw []byte
-	usage, err := module.Call(ctx, export, input, env, func(encoded []byte) error {
+	usage, err := call(ctx, export, input, env, func(encoded []byte) error {
 		// One copy out of the guest's memory, which the answer's texts then borrow.
 		raw = bytes.Clone(encoded)
 		if err := answer.UnmarshalVTUnsafe(raw); err != nil {

@@ -225,7 +225,7 @@ func matches(statement signature.Statement, m *abi.Manifest) error {
 }
 
 func describe(ctx context.Context, module *wasm.Module) (*abi.Manifest, error) {
-	answer, _, _, err := ask(ctx, module, wasm.Describe, nil, wasm.Env{})
+	answer, _, _, err := ask(ctx, module.CallPristine, wasm.Describe, nil, wasm.Env{})
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest: %w", err)
 	}

@@ -21,6 +21,8 @@ import (
 type Settings struct {
 	// Limits bound the plugins' guests.
 	Limits wasm.Limits
+	// Isolation decides how the plugins' calls are kept apart.
+	Isolation IsolationSettings
 	// Keys are the keys whose signatures are trusted.
 	Keys signature.Keys
 	// RequireSignature refuses modules that are not signed with one of the Keys.
@@ -64,6 +66,7 @@ func (s Settings) withDefaults() Settings {
 		s.Quarantined = func(Quarantine) {}
 	}
 	s.Canary = s.Canary.withDefaults()
+	s.Isolation = s.Isolation.withDefaults()
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
 	}
@@ -186,6 +189,7 @@ func (r *Registry) newGeneration(module *wasm.Module, manifest *abi.Manifest, so
 		module: module, manifest: manifest, number: r.last, registry: r, source: source, signed: signed,
 		recorder: known.recorder, callbacks: known.callbacks, loadedAt: r.settings.Now().UTC(),
 		operations: operationsOf(manifest), guard: r.newGuard(manifest.GetName()),
+		isolation: r.settings.Isolation.of(manifest.GetName(), signed),
 	}
 	r.open[generation] = struct{}{}
 	if q, found := r.quarantines[generation.Digest()]; found {

@@ -32,6 +32,9 @@ type GenerationStatus struct {
 	// Signed: with a trusted key.
 	Signed bool
 	Stats  wasm.Stats
+	// Isolation of its calls, and Kept, how many shared ones were caught using what the plugin had kept from others.
+	Isolation Isolation
+	Kept      int64
 	// Faults are those of the calls of flows, and CallbackFaults those of callbacks.
 	Faults, CallbackFaults Faults
 	// OverBudget: its budget is spent; Refused counts the calls that its budget, or an account's, refused.
@@ -110,6 +113,7 @@ func (r *Registry) status(name string, known *pluginState) Status {
 			Source:   g.source, Signed: g.signed, Stats: g.Stats(), Quarantine: g.guard.quarantine.Load(),
 			Faults: g.guard.flows.faults(), CallbackFaults: g.guard.callbacks.faults(),
 			OverBudget: g.guard.fuel.Spent(r.settings.Now()), Refused: g.guard.refused.Load(),
+			Isolation: g.isolated(), Kept: g.kept.Load(),
 		})
 	}
 	slices.SortFunc(status.Generations, func(a, b GenerationStatus) int { return cmp.Compare(b.Number, a.Number) })

@@ -55,6 +55,10 @@ type Settings struct {
 	// PluginKeys are those whose signatures of plugins are believed; RequireSignature takes signed plugins only.
 	PluginKeys       signature.Keys
 	RequireSignature bool
+	// Isolation decides how plugins' calls are kept apart.
+	Isolation plugin.IsolationSettings
+	// GuestMemory is how many bytes the memories of all plugins' guests may have together; see wasm.Options.
+	GuestMemory int64
 	// KeepPlugins and RecordCalls are plugin.Settings' Keep and Record.
 	KeepPlugins, RecordCalls int
 	// PluginFuel and AccountFuel are plugin.Settings' FuelPerSecond and AccountFuelPerSecond, and Quarantine its own.
@@ -193,12 +197,13 @@ func (r *Router) HasKeys() bool { return r.keys.Any() }
 func (r *Router) loadPlugins(ctx context.Context) error {
 	s := r.settings
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
-	registry, unload, err := newRegistry(cache, plugin.Settings{
-		Keys: s.PluginKeys, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
+	registry, unload, err := newRegistry(cache, wasm.Options{Logger: s.Logger, Memory: s.GuestMemory}, plugin.Settings{
+		Isolation: s.Isolation, Keys: s.PluginKeys, RequireSignature: s.RequireSignature,
+		Keep: s.KeepPlugins, Record: s.RecordCalls,
 		FuelPerSecond: s.PluginFuel, AccountFuelPerSecond: s.AccountFuel, Quarantine: s.Quarantine,
 		Quarantined: r.noteQuarantine,
 		Dir:         filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
-	}, s.Logger)
+	})
 	if err != nil {
 		return err
 	}
@@ -218,7 +223,7 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 func LoadPlugins(ctx context.Context, dir, cache string, settings plugin.Settings, log *slog.Logger) (
 	registry *plugin.Registry, unload func(context.Context) error, err error,
 ) {
-	registry, unload, err = newRegistry(cache, settings, log)
+	registry, unload, err = newRegistry(cache, wasm.Options{Logger: log}, settings)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -228,10 +233,10 @@ func LoadPlugins(ctx context.Context, dir, cache string, settings plugin.Setting
 	return registry, unload, nil
 }
 
-func newRegistry(cache string, settings plugin.Settings, log *slog.Logger) (
+func newRegistry(cache string, options wasm.Options, settings plugin.Settings) (
 	registry *plugin.Registry, unload func(context.Context) error, err error,
 ) {
-	compiler, err := wasm.New(cache, wasm.Options{Logger: log})
+	compiler, err := wasm.New(cache, options)
 	if err != nil {
 		return nil, nil, err
 	}

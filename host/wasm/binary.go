@@ -73,6 +73,8 @@ type parsed struct {
 	tables    []limits
 	memories  []limits
 	globals   int
+	mutable   []uint32 // the globals that may be written
+	lasting   bool     // a global that may be written is a reference
 	exports   []exportEntry
 	bodies    []span
 	names     []byte // the name section's content that is kept
@@ -212,7 +214,7 @@ func (p *parsed) section(id byte, r *reader) error {
 
 func (p *parsed) readTypes(r *reader) {
 	for range r.count("types", mostTypes) {
-		if form := r.byte(); form != 0x60 {
+		if form := r.byte(); form != formFunction {
 			r.fail(ErrUnsupported, "type form %#x", form)
 		}
 		p.types = append(p.types, signature{r.valueTypes(), r.valueTypes()})
@@ -231,6 +233,9 @@ func (r *reader) valueTypes() string {
 	}
 	return string(raw)
 }
+
+// formFunction opens a function's type.
+const formFunction = 0x60
 
 // The value types.
 const (
@@ -349,8 +354,14 @@ func (r *reader) limits(of string) limits {
 
 func (p *parsed) readGlobals(r *reader) {
 	for range r.count("globals", mostGlobals) {
-		r.checkValueType(r.byte())
-		if mutable := r.byte(); mutable > 1 {
+		kind := r.byte()
+		r.checkValueType(kind)
+		switch mutable := r.byte(); mutable {
+		case 0:
+		case 1:
+			p.mutable = append(p.mutable, uint32(p.globals))
+			p.lasting = p.lasting || kind == typeFunction || kind == typeReference
+		default:
 			r.fail(ErrMalformed, "mutability %#x", mutable)
 		}
 		p.skipConstant(r)

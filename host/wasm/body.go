@@ -12,12 +12,12 @@ type functionMeter struct {
 	regions  []region
 	blocks   []block
 	marks    []mark
-	wrapped  bool      // the function under way is, see wrap
 	opened   signature // of the block that was read last
 	branches int       // of the function under way, see mostBranches
 	targets  int       // the same, see mostTargets
 	values   int       // of the function under way, see mostValues
 	total    int       // of all functions so far
+	frame    frame     // of the function under way
 }
 
 // region is code with one way in, its head, that runs at most once for each time its head is passed: branches inside
@@ -43,12 +43,13 @@ type block struct {
 }
 
 // mark is a place, an offset into the module, where something is paid: at the head of a region, or, with a scale, in
-// front of an instruction that pays by its length.
+// front of an instruction that pays by its length. Or it is a return, which becomes a branch to the function's end.
 type mark struct {
-	at     int
-	region int
-	scale  scale
-	trap   int // the label of the way out for want of fuel, seen from here
+	at      int
+	region  int
+	scale   scale
+	returns bool
+	trap    int // the label of the way out for want of fuel or stack, seen from here
 }
 
 // rewrite returns a function's new body, which is valid until the next call.
@@ -80,30 +81,36 @@ func (f *functionMeter) rewrite(index int, body span) ([]byte, error) {
 
 	f.out = binary.AppendUvarint(f.out[:0], uint64(groups)+2)
 	f.out = append(f.out, f.code[declared:start]...)
-	f.out = append(f.out, 1, typeI64, 1, typeI32)
-	f.wrapped = len(kind.results) < 2 // a block of more would need a type of its own
-	if f.wrapped {
-		f.wrap(span{start, body.end}, kind.results, variables)
-	} else {
-		f.emit(span{start, body.end}, variables)
-	}
+	f.out = append(f.out, 2, typeI64, 1, typeI32)
+	f.frame.measure(int64(variables))
+	f.wrap(span{start, body.end}, kind.results, variables)
 	return f.out, nil
 }
 
 // wrap puts a function's body into a block that gives its results, as its own label does, and that into another one
-// whose label is the way out for want of fuel. So a function traps in one place: the machine code of a trap is longer
-// than that of a payment, and with one in each honest code outgrew the processor's caches (62 µs against 54 unmetered,
-// now 50 against 48).
+// whose label is the way out for want of fuel or stack. So a function traps in one place, and gives its frame back in
+// one place: the machine code of a trap is longer than that of a payment, and with one in each honest code outgrew the
+// processor's caches (62 µs against 54 unmetered, now 50 against 48).
 //
-//	block; block (result …); body; end; return; end; unreachable
+//	block; block (result …); body; end; stack += frame; return; end; unreachable
 func (f *functionMeter) wrap(body span, results string, variables uint32) {
 	const nothing = 0x40
-	inner := byte(nothing)
-	if len(results) == 1 {
-		inner = results[0]
+	f.out = append(f.out, opBlock, nothing, opBlock)
+	switch len(results) {
+	case 0:
+		f.out = append(f.out, nothing)
+	case 1:
+		f.out = append(f.out, results[0])
+	default:
+		f.signed(int64(f.blockTypes[results]))
 	}
-	f.out = append(f.out, opBlock, nothing, opBlock, inner)
 	f.emit(body, variables)
+	if f.frame.counted() {
+		f.instruction(opGlobalGet, f.stack)
+		f.constant(f.frame.size)
+		f.out = append(f.out, opI64Add)
+		f.instruction(opGlobalSet, f.stack)
+	}
 	f.out = append(f.out, opReturn, opEnd, opUnreachable, opEnd)
 }
 
@@ -131,6 +138,7 @@ func (f *functionMeter) measure(r *reader, variables uint32, results int) error 
 	f.regions = append(f.regions[:0], region{parent: -1})
 	f.blocks = append(f.blocks[:0], block{label: results})
 	f.marks = append(f.marks[:0], mark{at: r.at, trap: 1})
+	f.frame = frame{}
 	for len(f.blocks) > 0 && r.err == nil {
 		level := len(f.blocks) - 1
 		current := f.blocks[level].region
@@ -145,10 +153,14 @@ func (f *functionMeter) measure(r *reader, variables uint32, results int) error 
 			break
 		}
 		f.regions[current].ticks += int64(op.cost) + light*int64(max(0, handed-mostFree))
+		f.frame.add(code)
+		f.lasting = f.lasting || op.lasting
 		if op.scale != (scale{}) {
 			f.marks = append(f.marks, mark{at: at, scale: op.scale, trap: len(f.blocks)})
 		}
 		switch code {
+		case opReturn:
+			f.marks = append(f.marks, mark{at: at, returns: true, trap: len(f.blocks)})
 		case opBlock:
 			f.push(r, block{code, current, len(f.opened.results)})
 		case opLoop:
@@ -280,10 +292,14 @@ func (f *functionMeter) immediates(r *reader, kind immediate, variables uint32) 
 			handed = f.label(r, r.u32())
 		}
 	case function:
-		handed = f.callee(r, r.u32()).values()
+		kind := f.callee(r, r.u32())
+		f.frame.gives(kind)
+		handed = kind.values()
 	case indirect:
 		f.hold(r, valuesOfIndirect)
-		handed = f.kind(r, int64(r.u32())).values()
+		kind := f.kind(r, int64(r.u32()))
+		f.frame.gives(kind)
+		handed = kind.values()
 		f.checkTable(r, r.u32())
 	case local:
 		if index := r.u32(); index >= variables {
@@ -388,7 +404,9 @@ func (f *functionMeter) blockType(r *reader) signature {
 		r.checkValueType(byte(t & 0x7f))
 		return signature{results: string([]byte{byte(t & 0x7f)})}
 	default:
-		return f.kind(r, t)
+		kind := f.kind(r, t)
+		f.frame.gives(kind)
+		return kind
 	}
 }
 
@@ -407,7 +425,7 @@ func (f *functionMeter) label(r *reader, depth uint32) int {
 func (f *functionMeter) payments() int {
 	n := 0
 	for _, m := range f.marks {
-		if m.scale != (scale{}) || f.regions[m.region].seen() {
+		if m.scale != (scale{}) || !m.returns && f.regions[m.region].seen() {
 			n++
 		}
 	}
@@ -420,11 +438,14 @@ func (f *functionMeter) emit(body span, variables uint32) {
 	for _, m := range f.marks {
 		f.out = append(f.out, f.code[copied:m.at]...)
 		copied = m.at
-		if m.scale != (scale{}) {
-			f.payByLength(m.scale, variables, m.trap)
-			continue
-		}
 		switch region := f.regions[m.region]; {
+		case m.returns:
+			f.instruction(opBranch, uint32(m.trap-1))
+			copied++ // the opcode itself
+		case m.scale != (scale{}):
+			f.payByLength(m.scale, variables, m.trap)
+		case m.region == 0 && f.frame.counted():
+			f.enter(region.ticks, variables, m.trap)
 		case region.seen():
 			f.pay(region.ticks, variables, m.trap)
 		case region.ticks > 0:
@@ -439,9 +460,35 @@ func (f *functionMeter) emit(body span, variables uint32) {
 //	fuel -= cost; if fuel < 0 { trap }
 func (f *functionMeter) pay(ticks int64, variables uint32, trap int) {
 	f.instruction(opGlobalGet, f.fuel)
-	f.constant(1 + (ticks+ticksPerFuel-1)/ticksPerFuel)
+	f.constant(whole(ticks))
 	f.out = append(f.out, opI64Sub)
 	f.settle(variables, trap)
+}
+
+// whole is the fuel of a region that is seen to be paid.
+func whole(ticks int64) int64 { return 1 + (ticks+ticksPerFuel-1)/ticksPerFuel }
+
+// enter takes a function's frame from the stack, and fuel for its first region.
+//
+//	stack -= frame; fuel -= cost; if stack|fuel < 0 { trap }
+func (f *functionMeter) enter(ticks int64, variables uint32, trap int) {
+	fuel, stack := variables, variables+1
+	f.instruction(opGlobalGet, f.stack)
+	f.constant(f.frame.size)
+	f.out = append(f.out, opI64Sub)
+	f.instruction(opLocalTee, stack)
+	f.instruction(opGlobalSet, f.stack)
+	f.instruction(opGlobalGet, f.fuel)
+	f.constant(whole(ticks))
+	f.out = append(f.out, opI64Sub)
+	f.instruction(opLocalTee, fuel)
+	f.instruction(opGlobalSet, f.fuel)
+	f.instruction(opLocalGet, fuel)
+	f.instruction(opLocalGet, stack)
+	f.out = append(f.out, opI64Or)
+	f.constant(0)
+	f.out = append(f.out, opI64LtS)
+	f.instruction(opBranchIf, uint32(trap))
 }
 
 // owe takes fuel for what a small region costs, and leaves it to the next function's or loop's head to see that there
@@ -460,7 +507,7 @@ func (f *functionMeter) owe(ticks int64) {
 //
 //	fuel -= length*multiply>>shift; if fuel < 0 { trap }
 func (f *functionMeter) payByLength(by scale, variables uint32, trap int) {
-	length := variables + 1
+	length := variables + 2
 	f.instruction(opLocalTee, length)
 	f.instruction(opGlobalGet, f.fuel)
 	f.instruction(opLocalGet, length)
@@ -477,20 +524,14 @@ func (f *functionMeter) payByLength(by scale, variables uint32, trap int) {
 	f.settle(variables, trap)
 }
 
-// settle stores what is left on top of the stack, and traps where it is less than nothing: out there, or here where
-// the function is not wrapped.
+// settle stores what is left on top of the stack, and traps where it is less than nothing.
 func (f *functionMeter) settle(left uint32, trap int) {
-	const nothing = 0x40
 	f.instruction(opLocalTee, left)
 	f.instruction(opGlobalSet, f.fuel)
 	f.instruction(opLocalGet, left)
 	f.constant(0)
 	f.out = append(f.out, opI64LtS)
-	if f.wrapped {
-		f.instruction(opBranchIf, uint32(trap))
-		return
-	}
-	f.out = append(f.out, opIf, nothing, opUnreachable, opEnd)
+	f.instruction(opBranchIf, uint32(trap))
 }
 
 func (f *functionMeter) instruction(code byte, index uint32) {
@@ -501,6 +542,11 @@ func (f *functionMeter) instruction(code byte, index uint32) {
 // constant pushes an i64 that is not negative.
 func (f *functionMeter) constant(value int64) {
 	f.out = append(f.out, opI64Const)
+	f.signed(value)
+}
+
+// signed writes a number that is not negative as signed LEB128.
+func (f *functionMeter) signed(value int64) {
 	for value > 0x3f {
 		f.out = append(f.out, byte(value)|0x80)
 		value >>= 7

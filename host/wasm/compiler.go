@@ -34,6 +34,9 @@ type Options struct {
 	// Running is how many guests run at once, all modules together. 0 means one fewer than GOMAXPROCS, and 1 at least:
 	// what is not a plugin always has a CPU left.
 	Running int
+	// Memory is how many bytes the memories of all guests may have together, each of those that serve a call counted
+	// with the most that its limits allow. Calls beyond wait, and end with ErrBusy. Default 1 GiB.
+	Memory int64
 }
 
 // Compiler turns modules into machine code, which it keeps in a directory for the next start. Any number of goroutines
@@ -42,6 +45,7 @@ type Compiler struct {
 	cache   wazero.CompilationCache
 	options Options
 	gate    *gate
+	budget  *budget
 
 	mu     sync.Mutex
 	closed bool
@@ -69,7 +73,10 @@ func New(dir string, options Options) (*Compiler, error) {
 	if options.Running <= 0 {
 		options.Running = max(1, runtime.GOMAXPROCS(0)-1)
 	}
-	c := &Compiler{options: options, gate: newGate(options.Running), busy: make(map[string]*compilation)}
+	c := &Compiler{
+		options: options, gate: newGate(options.Running), budget: newBudget(options.Memory),
+		busy: make(map[string]*compilation),
+	}
 	if dir == "" {
 		c.cache = wazero.NewCompilationCache()
 		return c, nil
@@ -125,6 +132,10 @@ func (c *Compiler) Compile(ctx context.Context, code []byte, limits Limits) (*Mo
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
 	limits = limits.withDefaults()
+	if most := int64(limits.MemoryPages) * PageSize; most > c.budget.most {
+		return nil, fmt.Errorf("compile module: one guest may have %d bytes of memory, all together %d", most,
+			c.budget.most)
+	}
 	if err := c.enter(); err != nil {
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
@@ -143,7 +154,7 @@ func (c *Compiler) compile(ctx context.Context, code []byte, limits Limits) (*Mo
 			What:   fmt.Sprintf("%d bytes, at most %d", len(code), limits.Code),
 		}
 	}
-	metered, err := c.prepare(code, limits)
+	metered, globals, err := c.prepare(code, limits)
 	if err != nil {
 		return nil, err
 	}
@@ -153,24 +164,24 @@ func (c *Compiler) compile(ctx context.Context, code []byte, limits Limits) (*Mo
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
 	defer done()
-	m := &Module{digest: name, limits: limits, compiler: c}
+	m := &Module{digest: name, limits: limits, compiler: c, globals: globals}
 	if err := m.build(ctx, c.cache, metered); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-// prepare checks a module and returns the bytes to compile.
-func (c *Compiler) prepare(code []byte, limits Limits) ([]byte, error) {
+// prepare checks a module and returns the bytes to compile, and the exports of the globals that an image has.
+func (c *Compiler) prepare(code []byte, limits Limits) (metered []byte, globals []string, err error) {
 	p, err := decode(code)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := p.verify(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if p.memories[0].least > limits.MemoryPages {
-		return nil, &RefusedError{
+		return nil, nil, &RefusedError{
 			Reason: ErrTooLarge,
 			What:   fmt.Sprintf("memory of %d pages, at most %d", p.memories[0].least, limits.MemoryPages),
 		}
@@ -200,8 +211,9 @@ func (m *Module) build(ctx context.Context, cache wazero.CompilationCache, meter
 		return err
 	}
 	m.tenant.most = m.limits.Instances
-	m.pool = newPool(m.limits.Instances, func() (*instance, int64, error) { return start(m.runtime, m.code, &m.limits) })
+	m.pool = newPool(&m.limits, m.compiler.budget, m.start)
 	if err := m.warm(ctx); err != nil {
+		m.compiler.budget.remove(m.pool)
 		return errors.Join(err, m.code.Close(ctx))
 	}
 	return nil
@@ -217,6 +229,9 @@ func (m *Module) warm(ctx context.Context) error {
 	m.compiler.gate.leave(&m.tenant, expected, fuel)
 	if err != nil {
 		return &RefusedError{Reason: ErrStart, Err: err}
+	}
+	if m.globals != nil {
+		m.image = first.picture()
 	}
 	m.pool.keep(first)
 	return nil

@@ -14,7 +14,7 @@ import (
 const Major = 1
 
 // marker opens the export whose name carries a guest's ABI version: payrouter_abi_v1.
-const marker = "payrouter_abi_v"
+const marker = reserved + "abi_v"
 
 // Export is a call that a guest takes.
 type Export uint8
@@ -25,15 +25,16 @@ const (
 	Prepare
 	Interpret
 	Receive
-	exports int = iota
+	// Exports is how many there are.
+	Exports int = iota
 )
 
 //nolint:gochecknoglobals // a table
-var exportNames = [exports]string{"describe", "prepare", "interpret", "receive"}
+var exportNames = [Exports]string{"describe", "prepare", "interpret", "receive"}
 
 // String is the export's name.
 func (e Export) String() string {
-	if int(e) >= exports {
+	if int(e) >= Exports {
 		return "export " + strconv.Itoa(int(e))
 	}
 	return exportNames[e]
@@ -84,7 +85,7 @@ func Inspect(code []byte) (Inspection, error) {
 	if err := p.verify(); err != nil {
 		return found, err
 	}
-	_, err = meter(p, true)
+	_, _, err = meter(p, true)
 	return found, err
 }
 
@@ -128,8 +129,8 @@ func (p *parsed) verify() error {
 	}
 	errs = append(errs, p.verifyMemory())
 	for _, entry := range p.exports {
-		if entry.name == fuelGlobal {
-			errs = append(errs, &RefusedError{Reason: ErrReserved, What: fmt.Sprintf("export %q", fuelGlobal)})
+		if strings.HasPrefix(entry.name, reserved) && !strings.HasPrefix(entry.name, marker) {
+			errs = append(errs, &RefusedError{Reason: ErrReserved, What: fmt.Sprintf("export %q", entry.name)})
 		}
 	}
 	return errors.Join(errs...)

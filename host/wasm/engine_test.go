@@ -17,8 +17,11 @@ const (
 	interprets engine = "interpreter"
 )
 
-// fuelExport is the export by which fuel is set and read.
-const fuelExport = "payrouter_fuel"
+// The exports by which fuel is set and read, and the stack set.
+const (
+	fuelExport  = "payrouter_fuel"
+	stackExport = "payrouter_stack"
+)
 
 // plenty is more fuel than any test burns.
 const plenty = int64(1) << 60
@@ -36,10 +39,13 @@ func newRuntime(tb testing.TB, e engine) wazero.Runtime {
 	return r
 }
 
-// setFuel fills a metered instance's tank. An instance without exports has none, and cannot be called.
+// setFuel fills a metered instance's tank, and gives it a stack that the engine bounds first. An instance without
+// exports has none, and cannot be called.
 func setFuel(m api.Module, fuel int64) {
-	if g, ok := m.ExportedGlobal(fuelExport).(api.MutableGlobal); ok {
-		g.Set(uint64(fuel))
+	for name, value := range map[string]int64{fuelExport: fuel, stackExport: plenty} {
+		if g, ok := m.ExportedGlobal(name).(api.MutableGlobal); ok {
+			g.Set(uint64(value))
+		}
 	}
 }
 

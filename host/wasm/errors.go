@@ -43,6 +43,9 @@ var (
 	ErrBadAnswer = errors.New("bad answer")
 	// ErrAnswerTooLarge: the answer is longer than Limits.Output.
 	ErrAnswerTooLarge = errors.New("answer too large")
+	// ErrKept: the guest answers otherwise than on a pristine instance, see Module.CallPristine, so that it keeps
+	// something from one call to the next. Call does not look for it: its callers compare.
+	ErrKept = errors.New("the plugin kept state between calls")
 )
 
 // What keeps a call from starting. Nothing ran.

@@ -1,6 +1,9 @@
 package wasm
 
-import "context"
+import (
+	"context"
+	"reflect"
+)
 
 // Rewrite gives the module that would be compiled in place of another.
 func Rewrite(code []byte, charge bool) ([]byte, error) {
@@ -8,7 +11,8 @@ func Rewrite(code []byte, charge bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return meter(p, charge)
+	metered, _, err := meter(p, charge)
+	return metered, err
 }
 
 // ReadSigned and ReadUnsigned read one LEB128 number, and tell how many bytes it took.
@@ -79,4 +83,23 @@ func (c *Compiler) Waiting() int {
 		count += of.urgent.Len() + of.other.Len()
 	}
 	return count
+}
+
+// CompareAll makes restoring look at all of the memory, as where the system does not list the pages that were written.
+func (m *Module) CompareAll() {
+	m.image.close()
+	m.image.file = nil
+}
+
+// CallStack calls an export, and gives the bytes that its stack has afterwards, which the runtime does not export.
+func (m *Module) CallStack(ctx context.Context, export Export) (int, error) {
+	g, _, err := m.pool.acquire(ctx)
+	if err != nil {
+		return 0, err
+	}
+	g.begin(&Env{}, m.limits.Fuel)
+	_, err = g.call(export, nil)
+	size := reflect.ValueOf(g.exports[export]).Elem().FieldByName("stack").Len()
+	m.pool.release(g, err == nil)
+	return size, err
 }

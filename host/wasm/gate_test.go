@@ -193,16 +193,18 @@ func TestAnotherModulesCallWaitsForOneCallOnly(t *testing.T) {
 	require.Equal(t, "honest", order[0])
 }
 
+// A guest that can change more than its memory and globals starts anew for each pristine call; others start once.
 func TestUsageNamesWhatAStartTook(t *testing.T) {
 	t.Parallel()
-	m := compiled(t, guest(t), wasm.Limits{Instances: 1})
-	_, usage, err := call(t, m, wasm.Describe, "", wasm.Env{})
-	require.NoError(t, err)
-	require.Zero(t, usage.Start, "the first instance was there")
-	same := usage.Fuel
-	_, _ = m.Call(t.Context(), wasm.Describe, nil, wasm.Env{}, func([]byte) error { return context.Canceled })
-	_, usage, err = call(t, m, wasm.Describe, "", wasm.Env{})
-	require.NoError(t, err)
-	require.Positive(t, usage.Start)
-	require.InDelta(t, same, usage.Fuel, float64(same)/2, "a start is no part of a call's fuel")
+	for kept, starts := range map[string]bool{"table": true, "global": false} {
+		m := compiled(t, keeping()[kept].bytes(), wasm.Limits{Instances: 1})
+		_, usage, err := pristine(t, m, wasm.Prepare, "")
+		require.NoError(t, err)
+		require.Zero(t, usage.Start, "the first instance was there")
+		same := usage.Fuel
+		_, usage, err = pristine(t, m, wasm.Prepare, "")
+		require.NoError(t, err)
+		require.Equal(t, starts, usage.Start > 0, kept)
+		require.Equal(t, same, usage.Fuel, "a start is no part of a call's fuel")
+	}
 }

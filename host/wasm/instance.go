@@ -10,6 +10,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 )
 
@@ -21,14 +22,21 @@ type instance struct {
 	limits  *Limits
 	module  api.Module
 	memory  api.Memory
+	linear  *linear           // what the memory lies in; nil where the runtime allocates it
 	fuel    api.MutableGlobal // nil where nothing is metered
+	frames  api.MutableGlobal // the stack that is left, in bytes; nil as fuel is
 	alloc   api.Function
-	exports [exports]api.Function
+	exports [Exports]api.Function
+	globals []api.MutableGlobal // those that an image has
 	// ctx leads the host's functions to this instance. It is made once, so that a call allocates nothing, and never
 	// ends: fuel bounds a call.
-	ctx    context.Context
-	stack  [2]uint64
-	served int
+	ctx     context.Context
+	stack   [2]uint64
+	served  int
+	dirty   bool  // it was called since it was started or restored
+	charged int64 // bytes of the budget, while it is idle
+	spent   bool  // it is to be closed after the call
+	failed  bool  // the call failed, and the instance was restored
 	// room is where the guest takes inputs of up to size bytes; size 0 is nowhere.
 	room struct{ at, size uint32 }
 
@@ -43,24 +51,31 @@ type instance struct {
 
 type instanceKey struct{}
 
-// start starts a guest: it allocates its memory, runs _initialize, and reads its version. It returns the fuel that this
-// took, also where it failed.
-func start(r wazero.Runtime, code wazero.CompiledModule, limits *Limits) (*instance, int64, error) {
-	g := &instance{limits: limits}
+// start starts a guest: it allocates its memory, and brings it to where the image is. Where there is none the guest
+// runs _initialize, and its version is read. It returns the fuel that this took, also where it failed.
+func (m *Module) start() (*instance, int64, error) {
+	g := &instance{limits: &m.limits}
 	g.ctx = context.WithValue(context.Background(), instanceKey{}, g)
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	module, err := r.InstantiateModule(g.ctx, code, config)
+	module, err := m.runtime.InstantiateModule(g.allocating(), m.code, config)
 	if err != nil {
 		return nil, 0, fmt.Errorf("instantiate: %w", err)
 	}
 	g.module, g.memory = module, module.Memory()
 	g.fuel, _ = module.ExportedGlobal(fuelGlobal).(api.MutableGlobal)
+	g.frames, _ = module.ExportedGlobal(stackGlobal).(api.MutableGlobal)
 	g.alloc = module.ExportedFunction("alloc")
 	for i, name := range exportNames {
 		g.exports[i] = module.ExportedFunction(name)
 	}
-	err = g.initialize()
-	fuel := g.burned(limits.Start)
+	for _, name := range m.globals {
+		g.globals = append(g.globals, module.ExportedGlobal(name).(api.MutableGlobal))
+	}
+	fuel := int64(0)
+	err = g.initialize(m.image)
+	if m.image == nil {
+		fuel = g.burned(m.limits.Start)
+	}
 	if err != nil {
 		_ = g.close()
 		return nil, fuel, err
@@ -68,8 +83,36 @@ func start(r wazero.Runtime, code wazero.CompiledModule, limits *Limits) (*insta
 	return g, fuel, nil
 }
 
-func (g *instance) initialize() error {
+// allocating is a context in which the runtime takes the memory from linear, as far as the system lets it.
+func (g *instance) allocating() context.Context {
+	allocate := func(_, most uint64) experimental.LinearMemory {
+		if g.linear = newLinear(most); g.linear != nil {
+			return g.linear
+		}
+		return new(onHeap)
+	}
+	return experimental.WithMemoryAllocator(g.ctx, experimental.MemoryAllocatorFunc(allocate))
+}
+
+// onHeap is a memory that Go's runtime has.
+type onHeap struct{ bytes []byte }
+
+// Reallocate implements experimental.LinearMemory.
+func (h *onHeap) Reallocate(size uint64) []byte {
+	if grown := int(size) - len(h.bytes); grown > 0 {
+		h.bytes = append(h.bytes, make([]byte, grown)...)
+	}
+	return h.bytes
+}
+
+// Free implements experimental.LinearMemory.
+func (h *onHeap) Free() { h.bytes = nil }
+
+func (g *instance) initialize(from *image) error {
 	const initialize, version = "_initialize", "abi_version"
+	if from != nil {
+		return g.become(from)
+	}
 	g.begin(&Env{}, g.limits.Start)
 	if err := g.run(initialize, g.module.ExportedFunction(initialize)); err != nil {
 		return err
@@ -99,6 +142,7 @@ func (g *instance) begin(env *Env, fuel int64) {
 	}
 	if g.fuel != nil {
 		g.fuel.Set(uint64(fuel))
+		g.frames.Set(uint64(g.limits.Stack))
 	}
 }
 
@@ -225,7 +269,7 @@ func (g *instance) fault(name string, err error) error {
 		call.Reason, call.Detail = ErrOutOfFuel, ""
 	case errors.As(err, &exit):
 		call.Reason, call.Detail = ErrExited, fmt.Sprintf("exit code %d", exit.ExitCode())
-	case text == overflow:
+	case text == overflow || g.frames != nil && int64(g.frames.Get()) < 0:
 		call.Reason, call.Detail = ErrStackOverflow, ""
 	}
 	return call
@@ -233,5 +277,5 @@ func (g *instance) fault(name string, err error) error {
 
 // worn reports an instance that was used long enough, or has grown too large: a memory never shrinks.
 func (g *instance) worn() bool {
-	return g.served >= g.limits.Calls || g.memory.Size()/PageSize > g.limits.MemoryMark
+	return g.spent || g.served >= g.limits.Calls || g.memory.Size()/PageSize > g.limits.MemoryMark
 }

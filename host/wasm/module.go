@@ -23,6 +23,10 @@ type Limits struct {
 	MemoryPages uint32
 	// MemoryMark is how many pages an instance may have after a call and be kept. Default 256, 16 MiB.
 	MemoryMark uint32
+	// Stack is how many bytes the frames of the guest's functions may take at once, by an estimate from above, see frame.
+	// A Go plugin's take up to 400 KB, and 12 KB more for each level of nested JSON. The memory behind it is up to twice
+	// as much, and three times while it grows. Default 4 MiB.
+	Stack int64
 	// Instances that exist at once. Default 8.
 	Instances int
 	// Calls after which an instance is replaced. Default 50,000.
@@ -46,6 +50,7 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.Start, 300_000_000)
 	fill(&l.MemoryPages, 512)
 	fill(&l.MemoryMark, 256)
+	fill(&l.Stack, 4*mib)
 	fill(&l.Instances, 8)
 	fill(&l.Calls, 50_000)
 	fill(&l.Input, 8*mib)
@@ -74,6 +79,7 @@ func (l Limits) validate() error {
 	positive("fuel per byte", l.FuelPerByte)
 	positive("most fuel", l.FuelMost)
 	positive("start", l.Start)
+	positive("stack", l.Stack)
 	positive("instances", int64(l.Instances))
 	positive("calls", int64(l.Calls))
 	positive("input", int64(l.Input))
@@ -107,11 +113,14 @@ type Stats struct {
 	Instances, Idle int
 	// Made is how many instances there have been.
 	Made int64
+	// Started is how many of those ran _initialize. The others began as a copy of the first.
+	Started int64
 	// Calls that ran, however they ended.
 	Calls int64
-	// Discarded instances, after a call that the guest failed.
+	// Discarded instances, after a call that the guest failed: closed, or restored where the call was pristine.
 	Discarded int64
-	// Recycled instances, after enough calls or too much memory.
+	// Recycled instances, after enough calls, too much memory, a pristine call that left what cannot be restored,
+	// or because other guests needed the memory.
 	Recycled int64
 }
 
@@ -121,6 +130,8 @@ type Module struct {
 	digest   string
 	limits   Limits
 	compiler *Compiler
+	globals  []string // exports of those that an image has; nil where there can be no image
+	image    *image   // of each instance after its start; nil where there can be none
 	runtime  wazero.Runtime
 	code     wazero.CompiledModule
 	pool     *pool
@@ -135,7 +146,18 @@ func (m *Module) Digest() string { return m.digest }
 func (m *Module) Limits() Limits { return m.limits }
 
 // Stats are the module's figures.
-func (m *Module) Stats() Stats { return m.pool.snapshot() }
+func (m *Module) Stats() Stats {
+	stats := m.pool.snapshot()
+	stats.Started = stats.Made
+	if m.image != nil {
+		stats.Started = 1
+	}
+	return stats
+}
+
+// Caller is a Module's Call or CallPristine.
+type Caller func(ctx context.Context, export Export, input []byte, env Env,
+	read func(answer []byte) error) (Usage, error)
 
 // Call runs an export of the guest on an instance of its own, with a copy of the input.
 //
@@ -147,8 +169,25 @@ func (m *Module) Stats() Stats { return m.pool.snapshot() }
 // fuel goes first, and of its calls those of Interpret and Receive, and those about what was sent before.
 // A call that the guest fails is a *CallError; its instance is never used again, and the next call gets another.
 // Usage is valid after a failed call too.
+//
+// An instance serves many calls, and a guest can keep in its memory what it was given in former ones: see CallPristine.
 func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 	read func(answer []byte) error,
+) (Usage, error) {
+	return m.call(ctx, export, input, env, read, false)
+}
+
+// CallPristine is Call on an instance that is as it was right after its start: no call before is seen by this one, and
+// this one by none after. The guest's memory and globals are restored after the call, however it ended. A guest that
+// can change more than those, its tables say, gets a new instance for each call, and pays for its start.
+func (m *Module) CallPristine(ctx context.Context, export Export, input []byte, env Env,
+	read func(answer []byte) error,
+) (Usage, error) {
+	return m.call(ctx, export, input, env, read, true)
+}
+
+func (m *Module) call(ctx context.Context, export Export, input []byte, env Env, read func(answer []byte) error,
+	pristine bool,
 ) (Usage, error) {
 	if len(input) > m.limits.Input {
 		return Usage{},
@@ -163,6 +202,10 @@ func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 	defer func() { m.compiler.gate.leave(&m.tenant, expected, usage.Fuel+usage.Start) }()
 	g, started, err := m.pool.acquire(ctx)
 	usage.Start = started
+	if err == nil && pristine && g.dirty && !m.restore(g) {
+		g, started, err = m.pool.replace(g)
+		usage.Start += started
+	}
 	if err != nil {
 		return usage, fmt.Errorf("call %s: %w", export, err)
 	}
@@ -170,6 +213,7 @@ func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 	defer func() { m.pool.release(g, sound) }() // an instance whose call panicked is not sound
 
 	g.served++
+	g.dirty = true
 	fuel := m.limits.fuel(len(input))
 	g.begin(&env, fuel)
 	answer, err := g.call(export, input)
@@ -181,8 +225,15 @@ func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 	g.env = Env{}
 	usage.Fuel, usage.Memory = g.burned(fuel), g.memory.Size()
 	sound = err == nil
+	if pristine && !errors.Is(err, ErrStackOverflow) { // which leaves a large stack
+		restored := m.restore(g)
+		sound, g.spent, g.failed = sound || restored, !restored, err != nil && restored
+	}
 	return usage, err
 }
+
+// restore brings an instance back to its start, and reports whether it could.
+func (m *Module) restore(g *instance) bool { return m.image != nil && g.restore(m.image) }
 
 // Close refuses further calls, waits for those under way, and frees everything. When ctx ends first it returns ctx's
 // error, and may be called again.
@@ -193,6 +244,7 @@ func (m *Module) Close(ctx context.Context) error {
 	var err error
 	m.shut.Do(func() {
 		err = errors.Join(m.runtime.Close(ctx), m.code.Close(ctx))
+		m.image.close()
 		m.compiler.leave()
 	})
 	return err

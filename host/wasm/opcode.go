@@ -37,6 +37,8 @@ type operation struct {
 	cost uint16
 	// scale makes the instruction's length operand, which is on top of the stack, cost length*multiply>>shift fuel.
 	scale scale
+	// lasting: what it changes is neither memory nor a global, so that no image has it, see image.
+	lasting bool
 }
 
 type scale struct {
@@ -51,22 +53,28 @@ const (
 	opIf          = 0x04
 	opElse        = 0x05
 	opEnd         = 0x0b
+	opBranch      = 0x0c
 	opBranchIf    = 0x0d
 	opReturn      = 0x0f
 	opCall        = 0x10
 	opIndirect    = 0x11
+	opDrop        = 0x1a
 	opLocalGet    = 0x20
 	opLocalTee    = 0x22
 	opGlobalGet   = 0x23
 	opGlobalSet   = 0x24
+	opFirstStore  = 0x36
+	opLastStore   = 0x3e
 	opMemoryGrow  = 0x40
 	opI32Const    = 0x41
 	opI64Const    = 0x42
 	opF32Const    = 0x43
 	opF64Const    = 0x44
 	opI64LtS      = 0x53
+	opI64Add      = 0x7c
 	opI64Sub      = 0x7d
 	opI64Mul      = 0x7e
+	opI64Or       = 0x84
 	opI64ShrU     = 0x88
 	opI64ExtendU  = 0xad
 	opRefNull     = 0xd0
@@ -129,7 +137,8 @@ var plainOpcodes = expand([]opRange{
 	{0x1c, 0x1c, operation{immediate: types, cost: light}},                // select t
 	{0x20, 0x22, operation{immediate: local, cost: 2}},                    // local.get, set, tee
 	{opGlobalGet, opGlobalSet, operation{immediate: global, cost: light}}, //
-	{0x25, 0x26, operation{immediate: table, cost: heavy}},                // table.get, set
+	{0x25, 0x25, operation{immediate: table, cost: heavy}},                // table.get
+	{0x26, 0x26, operation{immediate: table, cost: heavy, lasting: true}}, // table.set
 	{0x28, 0x35, operation{immediate: memoryArgument, cost: load}},        // loads
 	{0x36, 0x3e, operation{immediate: memoryArgument, cost: store}},       // stores
 	{0x3f, 0x3f, operation{immediate: zero, cost: light}},                 // memory.size
@@ -169,23 +178,23 @@ var miscOpcodes = expand([]opRange{
 	// memory.init
 	{0x08, 0x08, operation{immediate: dataIndexZero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}},
 	// data.drop
-	{0x09, 0x09, operation{immediate: dataIndex, cost: light}},
+	{0x09, 0x09, operation{immediate: dataIndex, cost: light, lasting: true}},
 	// memory.copy
 	{0x0a, 0x0a, operation{immediate: zeroZero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}},
 	// memory.fill
 	{0x0b, 0x0b, operation{immediate: zero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}},
 	// table.init
-	{0x0c, 0x0c, operation{immediate: elementIndexTable, cost: heavy, scale: scale{multiply: 2}}},
+	{0x0c, 0x0c, operation{immediate: elementIndexTable, cost: heavy, scale: scale{multiply: 2}, lasting: true}},
 	// elem.drop
-	{0x0d, 0x0d, operation{immediate: elementIndex, cost: light}},
+	{0x0d, 0x0d, operation{immediate: elementIndex, cost: light, lasting: true}},
 	// table.copy
-	{0x0e, 0x0e, operation{immediate: tableTable, cost: heavy, scale: scale{multiply: 2}}},
+	{0x0e, 0x0e, operation{immediate: tableTable, cost: heavy, scale: scale{multiply: 2}, lasting: true}},
 	// table.grow
-	{0x0f, 0x0f, operation{immediate: table, cost: hostTrip, scale: scale{multiply: 16}}},
+	{0x0f, 0x0f, operation{immediate: table, cost: hostTrip, scale: scale{multiply: 16}, lasting: true}},
 	// table.size
 	{0x10, 0x10, operation{immediate: table, cost: light}},
 	// table.fill
-	{0x11, 0x11, operation{immediate: table, cost: heavy, scale: scale{multiply: 2}}},
+	{0x11, 0x11, operation{immediate: table, cost: heavy, scale: scale{multiply: 2}, lasting: true}},
 })
 
 func expand(ranges []opRange) [256]operation {

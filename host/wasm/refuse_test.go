@@ -72,6 +72,11 @@ func TestModulesAreRefusedWithAReason(t *testing.T) {
 			wasm.ErrReserved,
 			`"payrouter_fuel"`,
 		},
+		"the host's own name for the stack": {
+			assembly{exports: [][]byte{exported("payrouter_stack", 0, 1)}},
+			wasm.ErrReserved,
+			`"payrouter_stack"`,
+		},
 		"export of the fuel": {
 			assembly{exports: [][]byte{exported("x", 3, 0)}},
 			wasm.ErrMalformed,

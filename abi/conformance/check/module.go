@@ -94,6 +94,7 @@ func (c *checker) run(ctx context.Context) {
 	}
 	c.report.add("operation that is not there", c.unknown(ctx))
 	c.report.add("callbacks", c.callbacks(ctx, m))
+	c.report.add("payments kept apart", c.apart(ctx, m))
 	c.report.add("input that is not the contract's", c.badInput(ctx))
 	c.report.add("fuel", c.fuel())
 }

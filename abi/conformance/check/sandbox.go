@@ -28,6 +28,8 @@ type Guest interface {
 	// Call returns the encoded answer, which the caller owns. The error is a fault of the guest, which costs the
 	// instance that it happens to.
 	Call(ctx context.Context, export Export, input []byte) (answer []byte, used Usage, err error)
+	// CallAlone is Call on an instance that no other call has used since its start.
+	CallAlone(ctx context.Context, export Export, input []byte) (answer []byte, used Usage, err error)
 	// Limits are what one call may use.
 	Limits() Usage
 	// Discarded is how many instances the calls so far have cost.

@@ -42,7 +42,7 @@ func TestModule(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"contract", "describe", "manifest", "operation CreatePayment", "operation GetPayment", "operation QuotePayment",
-		"operation that is not there", "callbacks",
+		"operation that is not there", "callbacks", "payments kept apart",
 		"input that is not the contract's", "fuel",
 	}, names)
 }
@@ -56,6 +56,7 @@ func TestModuleWithDefects(t *testing.T) {
 		"credulous":  {"operation GetPayment", "out of garbage"},
 		"trap":       {"operation GetPayment", "panic"},
 		"spin":       {"operation GetPayment", "out of fuel"},
+		"keep":       {"payments kept apart", "the plugin keeps something from one call to the next"},
 	} {
 		t.Run(defect, func(t *testing.T) {
 			t.Parallel()

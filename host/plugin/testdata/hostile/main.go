@@ -38,6 +38,7 @@ var defect string
 var (
 	input, output []byte
 	kept          [][]byte
+	payer         string
 )
 
 // A slow start is most of the fuel that one may take.
@@ -155,6 +156,10 @@ func prepare(_, size int32) int64 {
 		return int64(*(*byte)(unsafe.Pointer(uintptr(0xffff_fff0))))
 	case "panic":
 		panic("boom")
+	case "keep": // the next payment's request has this one's payer
+		former := payer
+		payer = call.GetPayment().GetPayer().GetEmail()
+		return send("/keep/"+former, call.GetPayment())
 	case "exit":
 		os.Exit(7)
 	case "garbage":
