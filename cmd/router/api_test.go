@@ -405,7 +405,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"check-config": {"POST", "/v1/config/validate"}, "diff-routes": {"POST", "/v1/routes/diff"},
 		"rollback-config": {"POST", "/v1/config/rollback"},
 		"list-plugins":    {"GET", "/v1/plugins"}, "get-plugin": {"GET", "/v1/plugins/x"},
-		"put-plugin":      {"PUT", "/v1/plugins/x"}, "pull-plugin": {"POST", "/v1/plugins/x/pull"},
+		"put-plugin": {"PUT", "/v1/plugins/x"}, "pull-plugin": {"POST", "/v1/plugins/x/pull"},
 		"rollback-plugin": {"POST", "/v1/plugins/x/rollback"}, "drain-plugin": {"POST", "/v1/plugins/x/drain"},
 		"change-canary": {"POST", "/v1/plugins/x/canary"}, "list-operations": {"GET", "/v1/providers/x/operations"},
 		"get-operation":     {"GET", "/v1/providers/x/operations/y"},

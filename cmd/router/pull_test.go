@@ -131,11 +131,13 @@ func TestPluginIsPulledFromARegistry(t *testing.T) {
 			api.PluginPull{From: held.name() + "/team/plugins:1.2.0"}, "plugin-reference", 422, `"1.2.0" is a tag`,
 		},
 		"a registry of no one's": {
-			api.PluginPull{From: "other.example/x@sha256:" + strings.Repeat("ab", 32)}, "registry-not-configured", 422,
+			api.PluginPull{From: "other.example/x@sha256:" + strings.Repeat("ab", 32)},
+			"registry-not-configured", 422,
 			`"other.example" is not in the routing file, under registries`,
 		},
 		"nothing of that digest": {
-			api.PluginPull{From: held.name() + "/team/plugins@sha256:" + strings.Repeat("ab", 32)}, "registry-unavailable",
+			api.PluginPull{From: held.name() + "/team/plugins@sha256:" + strings.Repeat("ab", 32)},
+			"registry-unavailable",
 			502, "get its manifest: there is none of this digest",
 		},
 		"a stranger's signature": {

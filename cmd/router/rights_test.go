@@ -53,7 +53,7 @@ var entitled = map[string][]string{
 	"get-journal": {"journal"}, "release-journal": {"journal"},
 	"list-plugins": {"plugins"}, "get-plugin": {"plugins"}, "put-plugin": {"plugins"}, "pull-plugin": {"plugins"},
 	"rollback-plugin": {"plugins"},
-	"drain-plugin": {"plugins"}, "change-canary": {"plugins"},
+	"drain-plugin":    {"plugins"}, "change-canary": {"plugins"},
 	"get-recording": {"plugins payments:read all-merchants"},
 	"get-own-key":   {""}, "list-keys": {"keys"}, "get-key": {"keys"}, "create-key": {"keys"}, "rotate-key": {"keys"},
 	"revoke-key": {"keys"}, "list-acts": {"audit"}, "export-acts": {"audit"},

@@ -23,7 +23,7 @@ type PluginPull struct {
 	Canary int      `json:"canary,omitempty" minimum:"0" maximum:"99" doc:"Percentage of new payments that use it; 0: all"`
 	Allow  []string `json:"allow,omitempty" doc:"Differences that do not refuse it"`
 
-	Signature string `json:"signature,omitempty" maxLength:"8192" doc:"Its minisign file in base64, instead of the registry's"`
+	Signature string `json:"signature,omitempty" maxLength:"8192" doc:"Its minisign file in base64, if not there"`
 }
 
 // TransformSchema completes the schema of what may be allowed.

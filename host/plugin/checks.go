@@ -87,8 +87,8 @@ func (r *Registry) onlyFile(c Candidate, name string) error {
 }
 
 // notOlder refuses a version below the highest that was active, signed or not: a module that was once good enough may
-// have been replaced for a reason. Other bytes in the same version pass: a plugin is built again for a new compiler, and
-// the other steps compare what it does.
+// have been replaced for a reason. Other bytes in the same version pass: a plugin is built again for a new compiler,
+// and the other steps compare what it does.
 func (r *Registry) notOlder(c Candidate, g *Generation) error {
 	r.mutex.RLock()
 	highest := ""

@@ -117,7 +117,8 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.StepCompare, plugin.ErrOlder, "compare: version older than one that was active: 0.9.0, after 1.0.0",
 		},
 		"version older, unsigned": {
-			plugin.Candidate{Code: variant(t, "version=0.9.0")}, plugin.Settings{},
+			plugin.Candidate{Code: variant(t, "version=0.9.0")},
+			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrOlder, "0.9.0, after 1.0.0 (roll back, or allow older)",
 		},
 		"new import": {
@@ -395,8 +396,8 @@ func TestSignedModulesComeInOrder(t *testing.T) {
 	require.ErrorContains(t, err, "1.9.0, after 1.10.0")
 }
 
-// Without a trusted key, too: a version below the highest that was active is a person's decision, whichever way it comes
-// in. A rollback is one.
+// Without a trusted key, too: a version below the highest that was active is a person's decision, whichever way it
+// comes in. A rollback is one.
 func TestOlderVersionNeedsAPerson(t *testing.T) {
 	t.Parallel()
 	old, fresh := module(t, ""), variant(t, "version=1.1.0")

@@ -2,14 +2,13 @@ package oci
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
@@ -34,9 +33,9 @@ const (
 	maxPages = 3
 )
 
-// ModuleTypes are the media types of a layer that is a module, by who writes them: the Wasm OCI Artifact layout of CNCF's
-// TAG Runtime (https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/), wasm-to-oci and the tools after it,
-// and Krustlet's and Envoy's images (https://github.com/solo-io/wasm/blob/master/spec).
+// ModuleTypes are the media types of a layer that is a module, by who writes them: the Wasm OCI Artifact layout of
+// CNCF's TAG Runtime (https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/), wasm-to-oci
+// (https://github.com/engineerd/wasm-to-oci) with the tools after it, and a spelling that some of those write.
 //
 //nolint:gochecknoglobals // a table
 var ModuleTypes = []string{
@@ -60,11 +59,11 @@ type held struct {
 
 // manifest gets the manifest that the reference names.
 func (p *pull) manifest(ctx context.Context) (held, error) {
-	return p.manifestOf(ctx, sha256Prefix+p.from.Digest)
+	return p.manifestOf(ctx, digest.NewDigestFromEncoded(digest.SHA256, p.from.Digest))
 }
 
-func (p *pull) manifestOf(ctx context.Context, digest string) (held, error) {
-	described, body, err := p.repository.FetchReference(ctx, digest)
+func (p *pull) manifestOf(ctx context.Context, of digest.Digest) (held, error) {
+	described, body, err := p.repository.FetchReference(ctx, of.String())
 	if err != nil {
 		return held{}, p.from.unavailable(ctx, "get its manifest", err)
 	}
@@ -76,15 +75,15 @@ func (p *pull) manifestOf(ctx context.Context, digest string) (held, error) {
 	case len(text) > maxManifest:
 		return held{}, p.from.artifact(fmt.Sprintf("the manifest is longer than %d bytes", maxManifest), "")
 	}
-	if sum := sha256.Sum256(text); sha256Prefix+hex.EncodeToString(sum[:]) != digest {
+	if digest.FromBytes(text) != of {
 		return held{}, p.from.artifact("the registry sent another manifest than that of the digest", "")
 	}
-	return p.read(digest, described.MediaType, text)
+	return p.read(of, described.MediaType, text)
 }
 
 // read takes a manifest apart. Its media type is in a header, which nothing proves, and in the text where the text has
 // one.
-func (p *pull) read(digest, mediaType string, text []byte) (held, error) {
+func (p *pull) read(of digest.Digest, mediaType string, text []byte) (held, error) {
 	var manifest ocispec.Manifest
 	if err := json.Unmarshal(text, &manifest); err != nil {
 		return held{}, p.from.artifact("the manifest is not JSON as of an OCI manifest", "")
@@ -102,7 +101,7 @@ func (p *pull) read(digest, mediaType string, text []byte) (held, error) {
 	}
 	return held{
 		described: ocispec.Descriptor{
-			MediaType: mediaType, Digest: digestText(digest), Size: int64(len(text)),
+			MediaType: mediaType, Digest: of, Size: int64(len(text)),
 		},
 		layers: manifest.Layers,
 	}, nil
@@ -116,6 +115,11 @@ func (p *pull) module(ctx context.Context, of held) ([]byte, error) {
 			"push it with one layer of type "+ModuleTypes[0])
 	}
 	return p.blob(ctx, "module", layers[0], p.maxModule)
+}
+
+// isSHA256 reports whether a descriptor has a digest of the one kind that is verified here.
+func isSHA256(d ocispec.Descriptor) bool {
+	return d.Digest.Validate() == nil && d.Digest.Algorithm() == digest.SHA256
 }
 
 func (h held) ofTypes(types ...string) []ocispec.Descriptor {
@@ -140,7 +144,7 @@ func (p *pull) signature(ctx context.Context, of held) ([]byte, error) {
 		if len(referrers) > 1 {
 			return nil, p.manySignatures(len(referrers))
 		}
-		referrer, err := p.manifestOf(ctx, referrers[0].Digest.String())
+		referrer, err := p.manifestOf(ctx, referrers[0].Digest)
 		if err != nil {
 			return nil, err
 		}
@@ -170,7 +174,7 @@ func (p *pull) referrers(ctx context.Context, of held) ([]ocispec.Descriptor, er
 		return nil, p.from.unavailable(ctx, "ask for its signatures", err)
 	}
 	for _, referrer := range found {
-		if _, err := digestOf(referrer); err != nil {
+		if !isSHA256(referrer) {
 			return nil, p.from.artifact("the digest of a signature's manifest is not a SHA-256", "")
 		}
 	}
@@ -183,7 +187,7 @@ func (p *pull) blob(ctx context.Context, what string, layer ocispec.Descriptor, 
 		return nil, p.from.artifact(fmt.Sprintf("the %s's size is %d bytes, and may be from 1 to %d", what, layer.Size,
 			most), "")
 	}
-	if _, err := digestOf(layer); err != nil {
+	if !isSHA256(layer) {
 		return nil, p.from.artifact("the digest of the "+what+" is not a SHA-256", "")
 	}
 	body, err := p.repository.Blobs().Fetch(ctx, layer)

@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
@@ -102,20 +100,6 @@ func fewRedirects(_ *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// digestText is a digest that is known to be one.
-func digestText(text string) digest.Digest { return digest.Digest(text) }
-
-// digestOf is the SHA-256 of a descriptor.
-func digestOf(d ocispec.Descriptor) (digest.Digest, error) {
-	if err := d.Digest.Validate(); err != nil {
-		return "", err
-	}
-	if d.Digest.Algorithm() != digest.SHA256 {
-		return "", fmt.Errorf("%w: not a SHA-256", errdef.ErrInvalidDigest)
-	}
-	return d.Digest, nil
-}
-
 // unavailable is what went wrong with a registry, in words of this package: an error from below may have a URL with a
 // signature in its query, or what the registry wrote.
 func (r Reference) unavailable(ctx context.Context, doing string, err error) error {
@@ -126,6 +110,7 @@ func (r Reference) unavailable(ctx context.Context, doing string, err error) err
 	return &PullError{From: r.String(), Reason: ErrUnavailable, What: doing + ": " + what, Hint: hint, Err: err}
 }
 
+//nolint:gosec // G101: it is about credentials, and has none
 const giveCredentials = "give its credentials in the routing file, under registries"
 
 func inWords(err error) (what, hint string) {

@@ -101,7 +101,9 @@ func sends(text string) http.HandlerFunc {
 // wrote is repeated.
 func TestHostileRegistriesEndByALimit(t *testing.T) {
 	t.Parallel()
-	quick := func(_ *oci.Registry, s *oci.Settings) { s.AnswerTimeout, s.Timeout = 50*time.Millisecond, 300*time.Millisecond }
+	quick := func(_ *oci.Registry, s *oci.Settings) {
+		s.AnswerTimeout, s.Timeout = 50*time.Millisecond, 300*time.Millisecond
+	}
 	withCredentials := func(r *oci.Registry, _ *oci.Settings) { r.Username, r.Password = "ci", password }
 	for claim, row := range map[string]struct {
 		make   func(h *hostile)
@@ -173,7 +175,8 @@ func TestHostileRegistriesEndByALimit(t *testing.T) {
 			make: func(h *hostile) {
 				h.manifest = textOf(manifestWith(describedAs("application/vnd.oci.image.layer.v1.tar+gzip", h.module)))
 			},
-			reason: oci.ErrArtifact, says: "0 of its layers are modules (push it with one layer of type application/wasm)", most: 1,
+			reason: oci.ErrArtifact, most: 1,
+			says: "0 of its layers are modules (push it with one layer of type application/wasm)",
 		},
 		"two modules": {
 			make: func(h *hostile) {
@@ -211,7 +214,9 @@ func TestHostileRegistriesEndByALimit(t *testing.T) {
 			reason: oci.ErrArtifact, says: "the registry sent other bytes than those of the module's digest",
 		},
 		"a module that is shorter": {
-			make:   func(h *hostile) { h.on["/blobs/"] = func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() } },
+			make: func(h *hostile) {
+				h.on["/blobs/"] = func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() }
+			},
 			reason: oci.ErrUnavailable, says: "read the module: it ended too early",
 		},
 		"another module": {

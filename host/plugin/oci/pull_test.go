@@ -83,7 +83,7 @@ func TestReferenceIsByDigest(t *testing.T) {
 	for text, says := range map[string]string{
 		"registry.example/team/paygram:1.2.0": `"1.2.0" is a tag, which may be moved to other bytes ("oras resolve ` +
 			`registry.example/team/paygram:1.2.0" prints its digest: write registry.example/team/paygram@sha256:…)`,
-		"registry.example/team/paygram":                             `it names no digest ("oras resolve registry.example/team/paygram:TAG"`,
+		"registry.example/team/paygram":                             `("oras resolve registry.example/team/paygram:TAG"`,
 		"registry.example/team/paygram@sha256:abc":                  "with the digest of the manifest in lower case",
 		"registry.example/team/paygram@sha512:" + digest + digest:   "its digest is not a SHA-256",
 		"registry.example/team/paygram@sha256:" + "AB" + digest[2:]: "no reference of a registry",
@@ -91,8 +91,8 @@ func TestReferenceIsByDigest(t *testing.T) {
 		"paygram@sha256:" + digest:                                  "no reference of a registry",
 		"registry.example/../v2/x@sha256:" + digest:                 "no reference of a registry",
 		"user:secret@registry.example/x@sha256:" + digest:           "no reference of a registry",
-		"":                                                          "no reference of a registry",
-		strings.Repeat("x", 1<<20):                                  "no reference of a registry",
+		"":                         "no reference of a registry",
+		strings.Repeat("x", 1<<20): "no reference of a registry",
 	} {
 		_, err := oci.ParseReference(text)
 		require.ErrorIs(t, err, oci.ErrReference, "%.80s", text)

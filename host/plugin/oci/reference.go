@@ -77,7 +77,9 @@ func shown(text string) string {
 }
 
 // String is the reference as a Module has it.
-func (r Reference) String() string { return r.Registry + "/" + r.Repository + "@" + sha256Prefix + r.Digest }
+func (r Reference) String() string {
+	return r.Registry + "/" + r.Repository + "@" + sha256Prefix + r.Digest
+}
 
 func (r Reference) repository() registry.Reference {
 	return registry.Reference{Registry: r.Registry, Repository: r.Repository}

@@ -101,7 +101,8 @@ func TestKeyOfOnePluginSignsNoOther(t *testing.T) {
 		"the second of its own": {[]string{"paygram=" + theirs, "pay-gram2=" + theirs}, key, "pay-gram2", ""},
 		"twice the same":        {[]string{theirs, theirs}, key, "payplay", ""},
 		"another's": {
-			[]string{"paygram=" + theirs, "paygrt=" + theirs}, key, "payplay",
+			[]string{"paygram=" + theirs, "paygrt=" + theirs},
+			key, "payplay",
 			" is trusted for paygram, paygrt only, and signed payplay",
 		},
 		"another's, who has a key too": {
