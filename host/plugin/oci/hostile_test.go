@@ -97,8 +97,7 @@ func sends(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }
 }
 
-// TestHostileRegistriesEndByALimit: each limit ends its pull, with a reason of its own, and nothing of what the registry
-// wrote is repeated.
+// Each limit ends its pull, with a reason of its own, and nothing of what the registry wrote is repeated.
 func TestHostileRegistriesEndByALimit(t *testing.T) {
 	t.Parallel()
 	quick := func(_ *oci.Registry, s *oci.Settings) {

@@ -1,8 +1,8 @@
 // Package oci pulls plugins' modules from OCI registries and decides what a registry is believed.
 //
 // That is nothing but what a digest proves: an operator names the manifest's, and the manifest names those of the
-// module and of its signature. Where a registry is, what it may cost and who gets its password follow from the configuration,
-// never from its answers.
+// module and of its signature. Where a registry is, what it may cost and who gets its password follow from the
+// configuration, never from its answers.
 //
 // In reading order: reference.go; oci.go, the Puller; artifact.go, what is read of a manifest; guard.go, each request.
 package oci
