@@ -50,8 +50,8 @@ func (m *modules) name() string { return strings.TrimPrefix(m.server.URL, "http:
 
 // configured is the registry's part of a routing file.
 func (m *modules) configured() string {
-	return "\nregistries:\n  " + m.name() + ":\n    {username: ci, password: env:REGISTRY_PASSWORD, allow_private: true, " +
-		"plain_http: true}\n"
+	return "\nregistries:\n  " + m.name() +
+		":\n    {username: ci, password: env:REGISTRY_PASSWORD, allow_private: true, plain_http: true}\n"
 }
 
 func (m *modules) send(method, path, mediaType string, body []byte) {
