@@ -355,12 +355,14 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	})
 	key, clerk := tokens["shop"], tokens["clerk"]
 	file, text := ownRouting(t)
-	require.NoError(t, os.WriteFile(file, []byte(text+coinApprovals), 0o600))
 	confined(t, data, "payplay", strings.Repeat("0", 64))
+	held := newModules(t)
+	require.NoError(t, os.WriteFile(file, []byte(text+coinApprovals+held.configured()), 0o600))
 	w := build(t,
 		plan{command: serveCommand{
 			Routing: file, Witness: strangersWitness(t),
 		}, data: data, environ: []string{
+			"REGISTRY_PASSWORD=" + registryPassword,
 			"ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__FAILURES=1", "ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__OPEN_FOR=10m",
 			"ROUTER_PROVIDERS__CRYPTOGRAM__BREAKER__FAILURES=3", "ROUTER_PROVIDERS__EXCHANGER__BREAKER__FAILURES=3",
 		}})
@@ -404,7 +406,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"check-config": {"POST", "/v1/config/validate"}, "diff-routes": {"POST", "/v1/routes/diff"},
 		"rollback-config": {"POST", "/v1/config/rollback"},
 		"list-plugins":    {"GET", "/v1/plugins"}, "get-plugin": {"GET", "/v1/plugins/x"},
-		"put-plugin":      {"PUT", "/v1/plugins/x"},
+		"put-plugin": {"PUT", "/v1/plugins/x"}, "pull-plugin": {"POST", "/v1/plugins/x/pull"},
 		"rollback-plugin": {"POST", "/v1/plugins/x/rollback"}, "drain-plugin": {"POST", "/v1/plugins/x/drain"},
 		"release-plugin": {"POST", "/v1/plugins/x/release"},
 		"change-canary":  {"POST", "/v1/plugins/x/canary"}, "list-operations": {"GET", "/v1/providers/x/operations"},
@@ -485,6 +487,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	w.reachWebhooks(call, lost)
 	w.reachConfig(call, file, clerk)
 	w.reachPlugins(call, clerk, invoice)
+	w.reachRegistry(call, clerk, held)
 	w.reachOperations(call, clerk)
 	w.reachAccounts(call, clerk)
 	w.reachResume(call, create, clerk)

@@ -47,6 +47,7 @@ func (r *routeCheckCommand) check(h *host, routes *config.Config, activeSet plug
 		return live.Check(routes, routes.Placeholders(), activeSet)
 	}
 	secrets, missing := routes.Secrets(config.Sources{Environ: h.environ, EnvFile: r.EnvFile})
+	missing = errors.Join(missing, routes.CheckRegistries(config.Sources{Environ: h.environ, EnvFile: r.EnvFile}))
 	if missing != nil { // the rest is checked all the same
 		return errors.Join(live.Check(routes, routes.Placeholders(), activeSet), missing,
 			router.CheckCallbackSecret(h.environ))

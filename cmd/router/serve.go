@@ -27,7 +27,7 @@ type serveCommand struct {
 
 	Plugins string `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
 
-	PluginKey []string `help:"A minisign public key, or a file with one, that plugins are signed with. Repeatable."`
+	PluginKey []string `help:"KEY or PLUGIN=KEY: a minisign public key, or a file of one, that signs plugins. Repeatable."`
 
 	RequireSignature bool `help:"Take only plugins that are signed with a --plugin-key."`
 

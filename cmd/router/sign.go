@@ -121,7 +121,7 @@ func signingKey(h *host, path string) (minisign.PrivateKey, error) {
 
 type pluginVerifyCommand struct {
 	File      string   `arg:"" type:"existingfile" help:"The module, *.wasm."`
-	PluginKey []string `name:"plugin-key" required:"" help:"A minisign public key, or a file with one; repeatable."`
+	PluginKey []string `name:"plugin-key" required:"" help:"As of serve: KEY or PLUGIN=KEY; repeatable."`
 	Signature string   `type:"path" help:"The signature, where it is not FILE.minisig."`
 	Compiled  string   `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
 }

@@ -77,6 +77,7 @@ var needs = map[string][][]access.Right{
 	"list-plugins":    {{access.Plugins}},
 	"get-plugin":      {{access.Plugins}},
 	"put-plugin":      {{access.Plugins}},
+	"pull-plugin":     {{access.Plugins}},
 	"rollback-plugin": {{access.Plugins}},
 	"drain-plugin":    {{access.Plugins}},
 	"release-plugin":  {{access.Plugins}},

@@ -73,12 +73,16 @@ func pluginState[In, Out any](a *api, name func(*In) string) func(context.Contex
 // replacedState is how a plugin stands that is replaced, with the differences that are allowed: they are in the log
 // before the act begins. After it there are those of the manifest that needed it.
 func (a *api) replacedState(_ context.Context, in *putPluginInput, out *installOutput) any {
+	return a.replaced(in.Name, in.Allow, out)
+}
+
+func (a *api) replaced(name string, allow []string, out *installOutput) any {
 	shown := struct {
 		Plugin *Plugin        `json:"plugin,omitempty"`
 		Allow  []string       `json:"allow,omitempty"`
 		Looser []PluginChange `json:"looser,omitempty"`
-	}{Allow: in.Allow}
-	if status, found := a.settings.Plugins.Plugin(in.Name); found {
+	}{Allow: allow}
+	if status, found := a.settings.Plugins.Plugin(name); found {
 		of := pluginOf(status, false)
 		shown.Plugin = &of
 	}

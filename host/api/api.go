@@ -41,6 +41,8 @@ type Settings struct {
 	Live *live.Manager
 	// Plugins keeps the plugins. It has no default.
 	Plugins *plugin.Registry
+	// Modules pulls modules from registries. Nil means that nothing is pulled.
+	Modules Modules
 	// Operations performs native operations, and Accounts reads what changes nothing. They have no defaults.
 	Operations *operation.Service
 	Accounts   *account.Reader

@@ -294,6 +294,7 @@ func (a *api) registerPlugins(described huma.API) {
 	huma.Register(described, put, recorded(a, act[putPluginInput, installOutput]{
 		"plugin.replace", nameOf, a.replacedState, a.putPlugin,
 	}))
+	a.registerPull(described, endpoint)
 	huma.Register(described,
 		endpoint("rollback-plugin", http.MethodPost, "/{name}/rollback", "Go back to a former generation",
 			"To the last that is kept warm, or to the one with the digest.", http.StatusBadRequest, http.StatusNotFound,
@@ -395,7 +396,11 @@ func (a *api) putPlugin(ctx context.Context, in *putPluginInput) (*installOutput
 	for _, allowed := range in.Allow {
 		candidate.Allow = append(candidate.Allow, plugin.Allowance(allowed))
 	}
-	// An upload is completed even if its caller hangs up: half a change would help no one.
+	return a.install(ctx, candidate)
+}
+
+// install makes a candidate serve. It is completed even if its caller hangs up: half a change would help no one.
+func (a *api) install(ctx context.Context, candidate plugin.Candidate) (*installOutput, error) {
 	report, err := a.settings.Plugins.Install(context.WithoutCancel(ctx), candidate)
 	if err != nil {
 		p := problemOf(err, "")

@@ -24,6 +24,7 @@ import (
 	"payrouter/host/origin"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/oci"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/routing"
 	"payrouter/host/store"
@@ -247,6 +248,22 @@ var problems = []struct {
 		problemKind{"config-not-writable", http.StatusConflict, "The routing file cannot be written", 0},
 	},
 	{plugin.ErrUnknown, problemKind{"plugin-unknown", http.StatusNotFound, "There is no such plugin", 0}},
+	{
+		oci.ErrReference,
+		problemKind{"plugin-reference", http.StatusUnprocessableEntity, "The reference names no module by its digest", 0},
+	},
+	{
+		oci.ErrNotConfigured,
+		problemKind{"registry-not-configured", http.StatusUnprocessableEntity, "The registry cannot be asked", 0},
+	},
+	{
+		oci.ErrArtifact,
+		problemKind{"plugin-artifact", http.StatusUnprocessableEntity, "The registry has no module there", 0},
+	},
+	{
+		oci.ErrUnavailable,
+		problemKind{"registry-unavailable", http.StatusBadGateway, "The registry did not serve the module", 0},
+	},
 	{
 		signature.ErrUnsigned,
 		problemKind{"plugin-unsigned", http.StatusUnprocessableEntity, "The module is not signed", 0},

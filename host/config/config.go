@@ -35,6 +35,8 @@ type Config struct {
 	// Providers in the order of the file.
 	Providers []*Provider
 	Rules     routing.Document
+	// Registries are those that plugins may be pulled from.
+	Registries []Registry
 }
 
 // Provider is an account on a plugin.
@@ -148,9 +150,12 @@ func Read(file string, text []byte, environ []string) (*Config, error) {
 		return nil, err
 	}
 	root := view{src: src, value: effective}
-	root.members("the file", []string{"providers", "rules", "groups", "approval"}, func(key string, v view) {
-		if key == "providers" {
+	root.members("the file", []string{"providers", "rules", "groups", "approval", "registries"}, func(key string, v view) {
+		switch key {
+		case "providers":
 			config.Providers = v.providers()
+		case "registries":
+			config.Registries = v.registries()
 		}
 	})
 	if len(config.Providers) == 0 {

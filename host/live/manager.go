@@ -21,6 +21,7 @@ import (
 	"payrouter/host/egress"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/oci"
 	"payrouter/host/routing"
 )
 
@@ -272,6 +273,25 @@ func (m *Manager) swap(next *build) {
 
 func (m *Manager) sources() config.Sources {
 	return config.Sources{Environ: m.settings.Environ, EnvFile: m.settings.EnvFile}
+}
+
+// Registry is what the active configuration has of a registry, with its password as it is now.
+func (m *Manager) Registry(name string) (oci.Registry, error) {
+	m.mutex.Lock()
+	active := m.current.config
+	m.mutex.Unlock()
+	found, ok := active.Registry(name)
+	if !ok {
+		return oci.Registry{}, fmt.Errorf("%q is not in the routing file, under registries", name)
+	}
+	password, err := found.Password(m.sources())
+	if err != nil {
+		return oci.Registry{}, err
+	}
+	return oci.Registry{
+		Username: found.Username, Password: password, TokenHost: found.TokenHost, AllowPrivate: found.AllowPrivate,
+		PlainHTTP: found.PlainHTTP,
+	}, nil
 }
 
 // remember adds the active configuration to the history, if it is not the last one there. A history that cannot be

@@ -12,7 +12,7 @@ var (
 	ErrManifest = errors.New("manifest refused")
 	// ErrName: it is not the plugin that was named, or another file provides it.
 	ErrName = errors.New("another plugin")
-	// ErrOlder: a newer version was active here, and the old one was signed too.
+	// ErrOlder: a newer version was active here.
 	ErrOlder = errors.New("version older than one that was active")
 	// ErrRefused: the same bytes were refused before, and what they need is not allowed.
 	ErrRefused = errors.New("refused before")

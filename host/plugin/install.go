@@ -30,7 +30,8 @@ type Allowance string
 const (
 	AllowSecrets Allowance = Allowance(manifest.AllowSecrets)
 	AllowHosts   Allowance = Allowance(manifest.AllowHosts)
-	AllowOlder   Allowance = "older"
+	// AllowOlder: a newer version was active.
+	AllowOlder Allowance = "older"
 	// AllowManifest: the manifest lets the host do more than the active one.
 	AllowManifest Allowance = Allowance(manifest.AllowManifest)
 	// AllowUnproven: nothing is recorded that it could be compared by.
@@ -255,7 +256,7 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 	if err := r.compare(c, g, former.Stable, changes); err != nil {
 		return t.failed(StepCompare, err)
 	}
-	t.done(StepCompare, compared(former.Stable, changes))
+	t.done(StepCompare, compared(former.Stable, g, changes))
 	if err := r.pinned(name, g.Digest()); err != nil {
 		return t.failed(StepPin, err)
 	}
@@ -277,13 +278,16 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 	})
 }
 
-func compared(former *Generation, changes []manifest.Change) string {
+func compared(former, g *Generation, changes []manifest.Change) string {
 	if former == nil {
 		return "no former version is active"
 	}
 	detail := fmt.Sprintf("with %s, differences of the manifest: %d", former.manifest.GetVersion(), len(changes))
 	if looser := len(manifest.Loosened(changes)); looser > 0 {
 		detail += fmt.Sprintf(", looser and allowed: %d", looser)
+	}
+	if former.manifest.GetVersion() == g.manifest.GetVersion() {
+		detail += "; other bytes in the same version"
 	}
 	return detail
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,15 @@ func pair(t *testing.T) (signature.Keys, minisign.PrivateKey) {
 	keys, err := signature.ReadKeys([]string{public.String()})
 	require.NoError(t, err)
 	return keys, private
+}
+
+// boundKeys trust a key for one plugin.
+func boundKeys(t *testing.T, name string, key minisign.PrivateKey) signature.Keys {
+	t.Helper()
+	public, _ := key.Public().(minisign.PublicKey)
+	keys, err := signature.ReadKeys([]string{name + "=" + public.String()})
+	require.NoError(t, err)
+	return keys
 }
 
 func signed(key minisign.PrivateKey, version string, code []byte) []byte {
@@ -105,6 +115,11 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			},
 			plugin.Settings{Keys: keys},
 			plugin.StepCompare, plugin.ErrOlder, "compare: version older than one that was active: 0.9.0, after 1.0.0",
+		},
+		"version older, unsigned": {
+			plugin.Candidate{Code: variant(t, "version=0.9.0")},
+			plugin.Settings{},
+			plugin.StepCompare, plugin.ErrOlder, "0.9.0, after 1.0.0 (roll back, or allow older)",
 		},
 		"new import": {
 			plugin.Candidate{Code: module(t, "socket")},
@@ -339,6 +354,19 @@ func TestShadowComparesWithWhatServesNow(t *testing.T) {
 	require.ErrorContains(t, err, "- request/path: /v2/buy; + request/path: /buy")
 }
 
+func TestKeyOfAnotherPluginIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	_, key := pair(t)
+	registry := newRegistry(t, plugin.Settings{Keys: boundKeys(t, "tame", key)})
+	code := module(t, "")
+	_, err := registry.Install(t.Context(), plugin.Candidate{Code: code, Signature: signed(key, "1.0.0", code)})
+	refused, ok := errors.AsType[*plugin.RefusedError](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, plugin.StepSignature, refused.Step)
+	require.ErrorIs(t, err, signature.ErrUntrusted)
+	require.ErrorContains(t, err, " is trusted for tame only, and signed hostile")
+}
+
 // Once signed modules serve, a router that asks for signatures takes the next, and the record of the newest version
 // outlives it.
 func TestSignedModulesComeInOrder(t *testing.T) {
@@ -368,6 +396,54 @@ func TestSignedModulesComeInOrder(t *testing.T) {
 	require.ErrorContains(t, err, "1.9.0, after 1.10.0")
 }
 
+// Without a trusted key, too: a version below the highest that was active is a person's decision, whichever way it
+// comes in. A rollback is one.
+func TestOlderVersionNeedsAPerson(t *testing.T) {
+	t.Parallel()
+	old, fresh := module(t, ""), variant(t, "version=1.1.0")
+	s := newSite(t, plugin.Settings{Keep: 1}, old)
+	s.pay(1)
+	s.write("hostile.wasm", fresh)
+	s.admit()
+	s.serves(fresh)
+	s.pay(1)
+
+	for restarts := range 2 {
+		s.write("hostile.wasm", old)
+		s.admit()
+		s.serves(fresh)
+		refused := s.refusals("hostile")
+		require.Len(t, refused, 1)
+		require.Contains(t, refused[0].Reason, "1.0.0, after 1.1.0")
+		require.Equal(t, []plugin.Allowance{plugin.AllowOlder}, refused[0].Needs)
+		_, err := s.registry.Install(t.Context(), plugin.Candidate{Code: old, Allow: []plugin.Allowance{"unproven"}})
+		require.ErrorIs(t, err, plugin.ErrOlder)
+		if restarts == 0 { // what is kept warm does not outlast one
+			require.NoError(t, s.registry.Rollback(t.Context(), "hostile", "", "ops"))
+			s.serves(old)
+			require.NoError(t, s.registry.Rollback(t.Context(), "hostile", "", "ops"))
+		}
+		s.restart()
+	}
+	_, err := s.registry.Install(t.Context(),
+		plugin.Candidate{Code: old, Allow: []plugin.Allowance{plugin.AllowOlder, plugin.AllowUnproven}})
+	require.NoError(t, err)
+	s.serves(old)
+}
+
+// A plugin that is built again keeps its version, and comes in; the report says so.
+func TestSameVersionInOtherBytesIsTaken(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t, plugin.Settings{})
+	install(t, registry, module(t, ""))
+	report, err := registry.Install(t.Context(), plugin.Candidate{
+		Code: variant(t, "build=again"), Allow: []plugin.Allowance{plugin.AllowUnproven},
+	})
+	require.NoError(t, err)
+	compared := slices.IndexFunc(report.Steps, func(e plugin.Event) bool { return e.Step == plugin.StepCompare })
+	require.Contains(t, report.Steps[compared].Detail, "other bytes in the same version")
+}
+
 // What was decided last stands over a restart: an upload or a rollback, until the file in the folder changes.
 func TestRestartServesWhatWasDecidedLast(t *testing.T) {
 	t.Parallel()
@@ -389,6 +465,7 @@ func TestRestartServesWhatWasDecidedLast(t *testing.T) {
 	}
 	nothing := func(*plugin.Registry) {}
 	first, second, third := module(t, ""), variant(t, "version=2.0.0"), variant(t, "version=3.0.0")
+	fourth := variant(t, "version=4.0.0")
 	place(first)
 	serves("the file", first, nothing)
 	serves("the file", first, func(s *plugin.Registry) { install(t, s, second) })
@@ -398,22 +475,22 @@ func TestRestartServesWhatWasDecidedLast(t *testing.T) {
 		require.NoError(t, s.Rollback(t.Context(), "hostile", "", "desk"))
 	})
 	serves("the rollback", third, nothing)
-	place(second)
-	serves("the file that changed", second, nothing)
-	serves("the file that changed", second, func(s *plugin.Registry) {
+	place(fourth)
+	serves("the file that changed", fourth, nothing)
+	serves("the file that changed", fourth, func(s *plugin.Registry) {
 		install(t, s, first)
 		require.NoError(t, s.Rollback(t.Context(), "hostile", "", "desk"))
 	})
-	serves("the file, rolled back to", second, nothing)
+	serves("the file, rolled back to", fourth, nothing)
 	left, err := filepath.Glob(filepath.Join(kept, "hostile", "*.wasm"))
 	require.NoError(t, err)
 	require.Len(t, left, 1, "what nobody can go back to is removed")
 
 	require.NoError(t, os.Remove(file))
-	serves("what was active, without its file", second, func(s *plugin.Registry) {
-		require.NoError(t, s.Drain(t.Context(), "hostile", digestOf(second), "desk"))
+	serves("what was active, without its file", fourth, func(s *plugin.Registry) {
+		require.NoError(t, s.Drain(t.Context(), "hostile", digestOf(fourth), "desk"))
 	})
-	place(second)
+	place(fourth)
 	drained := newRegistry(t, plugin.Settings{Dir: kept})
 	require.NoError(t, drained.LoadDir(t.Context(), dir))
 	drained.Admit(t.Context(), dir, plugin.WatchSettings{})

@@ -177,11 +177,11 @@ func loaded(t *testing.T, limits wasm.Limits) *plugin.Generation {
 	return install(t, newRegistry(t, plugin.Settings{Limits: limits}), module(t, ""))
 }
 
-// install makes a module serve, with or without recorded flows, and gives its generation.
+// install makes a module serve, with or without recorded flows, of whichever version, and gives its generation.
 func install(tb testing.TB, registry *plugin.Registry, code []byte) *plugin.Generation {
 	tb.Helper()
 	report, err := registry.Install(tb.Context(), plugin.Candidate{
-		Code: code, Source: "test", Allow: []plugin.Allowance{plugin.AllowUnproven},
+		Code: code, Source: "test", Allow: []plugin.Allowance{plugin.AllowUnproven, plugin.AllowOlder},
 	})
 	require.NoError(tb, err)
 	generation, found := registry.Current(report.Name)

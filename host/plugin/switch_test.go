@@ -74,7 +74,7 @@ func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
 	first := install(t, registry, module(t, ""))
 	second := install(t, registry, variant(t, "version=2.0.0"))
 	report, err := registry.Install(t.Context(), plugin.Candidate{
-		Code: module(t, ""), Source: "test", Allow: []plugin.Allowance{plugin.AllowUnproven},
+		Code: module(t, ""), Source: "test", Allow: []plugin.Allowance{plugin.AllowUnproven, plugin.AllowOlder},
 	})
 	require.NoError(t, err)
 	require.Equal(t, first.Number(), report.Generation)

@@ -27,6 +27,7 @@ import (
 	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/oci"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/quote"
 	"payrouter/host/store/sqlite"
@@ -331,6 +332,7 @@ func (r *Router) buildServer(context.Context) error {
 		Ready:    func() error { return errors.Join(r.journal.Healthy(), r.exhausted()) },
 		Warnings: r.warnings,
 		Journal:  r.journal, Attempts: r.journal, Live: r.manager, Plugins: r.registry, Quotes: r.quotes,
+		Modules:    oci.New(oci.Settings{Find: r.manager.Registry, MaxModule: plugin.MaxModule}),
 		Operations: r.operations, Accounts: r.reader, Now: s.Now,
 		Webhooks: webhook.NewEndpoints(r.journal.Webhooks(), r.journal.Webhooks(),
 			webhook.EndpointsSettings{AllowHTTP: s.WebhooksToPrivate, Now: s.Now}),

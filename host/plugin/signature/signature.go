@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 
 	"aead.dev/minisign"
@@ -20,7 +22,7 @@ import (
 var (
 	// ErrUnsigned: there is no signature.
 	ErrUnsigned = errors.New("not signed")
-	// ErrUntrusted: it was made with a key that is not among the trusted ones.
+	// ErrUntrusted: it was made with a key that is not among the trusted ones, or is not trusted for this plugin.
 	ErrUntrusted = errors.New("signed with a key that is not trusted")
 	// ErrSignatureInvalid: it names a trusted key, which did not sign these bytes or this comment.
 	ErrSignatureInvalid = errors.New("signature invalid")
@@ -53,22 +55,60 @@ func Sign(key minisign.PrivateKey, code []byte, s Statement) []byte {
 	return minisign.SignWithComments(key, code, s.comment(), "a plugin of the payment router")
 }
 
-// Keys are trusted public keys. The zero Keys trust none. They are immutable.
+// Keys are trusted public keys, each for all plugins or for those that are named. The zero Keys trust none. They are
+// immutable.
 type Keys struct {
-	keys []minisign.PublicKey
+	keys []trusted
 }
 
-// ReadKeys reads public keys, each the text of one (RWQ…) or the path of a file with one.
+// trusted is a key, and the plugins that it signs for: none means all of them.
+type trusted struct {
+	key     minisign.PublicKey
+	plugins []string
+}
+
+// ReadKeys reads public keys: each source is the text of one (RWQ…) or the path of a file with one, and believed for
+// all plugins, or has a plugin's name in front ("paygram=RWQ…") and is believed for that one. A key may be named for
+// several plugins, but not for all and for one.
 func ReadKeys(sources []string) (Keys, error) {
 	var keys Keys
 	for _, source := range sources {
-		key, err := readKey(source)
+		plugin, text, bound := bound(source)
+		key, err := readKey(text)
 		if err != nil {
 			return Keys{}, err
 		}
-		keys.keys = append(keys.keys, key)
+		if err := keys.add(key, plugin, bound); err != nil {
+			return Keys{}, err
+		}
 	}
 	return keys, nil
+}
+
+// bound splits "paygram=RWQ…". A path that has "=" behind what could be a plugin's name is written with "./" before it.
+func bound(source string) (plugin, key string, bound bool) {
+	plugin, key, bound = strings.Cut(source, "=")
+	if !bound || !pluginName.MatchString(plugin) {
+		return "", source, false
+	}
+	return plugin, key, true
+}
+
+var pluginName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
+func (k *Keys) add(key minisign.PublicKey, plugin string, bound bool) error {
+	at := slices.IndexFunc(k.keys, func(t trusted) bool { return t.key.Equal(key) })
+	switch {
+	case at < 0 && bound:
+		k.keys = append(k.keys, trusted{key: key, plugins: []string{plugin}})
+	case at < 0:
+		k.keys = append(k.keys, trusted{key: key})
+	case bound != (len(k.keys[at].plugins) > 0):
+		return fmt.Errorf("trusted key %016X is given for all plugins and for one: give it either way", key.ID())
+	case bound:
+		k.keys[at].plugins = append(k.keys[at].plugins, plugin)
+	}
+	return nil
 }
 
 func readKey(source string) (minisign.PublicKey, error) {
@@ -102,20 +142,36 @@ func (k Keys) Verify(code, signature []byte) (Statement, error) {
 	if err := made.UnmarshalText(signature); err != nil {
 		return Statement{}, fmt.Errorf("%w: it does not read as one of minisign", ErrSignatureInvalid)
 	}
-	trusted := false
-	for _, key := range k.keys {
-		if key.ID() != made.KeyID {
+	known := false
+	for _, t := range k.keys {
+		if t.key.ID() != made.KeyID {
 			continue
 		}
-		trusted = true
-		if minisign.Verify(key, code, signature) {
-			return stated(made.TrustedComment, code)
+		known = true
+		if minisign.Verify(t.key, code, signature) {
+			statement, err := stated(made.TrustedComment, code)
+			if err == nil {
+				err = t.mayPublish(statement.Name)
+			}
+			if err != nil {
+				return Statement{}, err
+			}
+			return statement, nil
 		}
 	}
-	if !trusted {
+	if !known {
 		return Statement{}, fmt.Errorf("%w: %016X", ErrUntrusted, made.KeyID)
 	}
 	return Statement{}, fmt.Errorf("%w: key %016X did not sign these bytes", ErrSignatureInvalid, made.KeyID)
+}
+
+// mayPublish is an error where the key is not trusted for a plugin.
+func (t trusted) mayPublish(plugin string) error {
+	if len(t.plugins) == 0 || slices.Contains(t.plugins, plugin) {
+		return nil
+	}
+	return fmt.Errorf("%w: %016X is trusted for %s only, and signed %s", ErrUntrusted, t.key.ID(),
+		strings.Join(t.plugins, ", "), plugin)
 }
 
 // stated reads a trusted comment whose signature is valid.

@@ -82,6 +82,61 @@ func TestTrustedKeySpeaksForNameAndVersion(t *testing.T) {
 	require.Equal(t, statement, said)
 }
 
+// A publisher's key signs the publisher's own plugins, and no other.
+func TestKeyOfOnePluginSignsNoOther(t *testing.T) {
+	t.Parallel()
+	theirs, key := pair(t)
+	ours, release := pair(t)
+	file := filepath.Join(t.TempDir(), "theirs.pub")
+	require.NoError(t, os.WriteFile(file, []byte(theirs), 0o600))
+	code := []byte("code")
+	for claim, row := range map[string]struct {
+		sources []string
+		key     minisign.PrivateKey
+		name    string
+		says    string
+	}{
+		"its own":               {[]string{"paygram=" + theirs}, key, "paygram", ""},
+		"its own, by a file":    {[]string{"paygram=" + file}, key, "paygram", ""},
+		"the second of its own": {[]string{"paygram=" + theirs, "pay-gram2=" + theirs}, key, "pay-gram2", ""},
+		"twice the same":        {[]string{theirs, theirs}, key, "payplay", ""},
+		"another's": {
+			[]string{"paygram=" + theirs, "paygrt=" + theirs},
+			key, "payplay",
+			" is trusted for paygram, paygrt only, and signed payplay",
+		},
+		"another's, who has a key too": {
+			[]string{"paygram=" + theirs, "payplay=" + ours}, key, "payplay", " is trusted for paygram only, and signed payplay",
+		},
+		"a key of all plugins beside it": {[]string{"paygram=" + theirs, ours}, release, "paygram", ""},
+		"a name that begins like it":     {[]string{"paygram=" + theirs}, key, "paygram-eu", " and signed paygram-eu"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			keys, err := signature.ReadKeys(row.sources)
+			require.NoError(t, err)
+			_, err = keys.Verify(code, signature.Sign(row.key, code, signature.Of(row.name, "1.0.0", code)))
+			if row.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, signature.ErrUntrusted)
+			require.ErrorContains(t, err, row.says)
+		})
+	}
+}
+
+func TestKeyForAllAndForOneIsAMistake(t *testing.T) {
+	t.Parallel()
+	key, _ := pair(t)
+	for _, sources := range [][]string{{key, "paygram=" + key}, {"paygram=" + key, key}} {
+		_, err := signature.ReadKeys(sources)
+		require.ErrorContains(t, err, "is given for all plugins and for one")
+	}
+	_, err := signature.ReadKeys([]string{"./paygram=old.pub"})
+	require.ErrorContains(t, err, `"./paygram=old.pub" is neither`)
+}
+
 func TestKeysThatAreNoneAreNamed(t *testing.T) {
 	t.Parallel()
 	_, err := signature.ReadKeys([]string{"no such file"})
