@@ -24,6 +24,8 @@ type Connector interface {
 	// Schemas are the compiled JSON Schemas of an operation's input and output. An operation without a schema accepts any
 	// JSON.
 	Schemas(operation string) (input, output *schema.Schema, err error)
+	// Lot is how the payment came to this generation.
+	Lot() Lot
 	// MaxFuel is the most fuel that one flow of an operation took, all its steps together; false where it was not called.
 	MaxFuel(operation string) (fuel int64, called bool)
 }
@@ -56,10 +58,26 @@ type Account struct {
 	// given the same one.
 	Plugin func(paymentID string) Connector
 	Egress Egress
+	// Canary is nil, or the way of the canary's requests to the provider: it has a breaker of its own. A connector whose
+	// Lot names a canary uses it.
+	Canary Egress
 	// Settings are a JSON object that satisfies the manifest's schema.
 	Settings []byte
 	// Failures come before the manifest's own.
 	Failures []*abi.FailureRule
+}
+
+// Available is nil, or why a payment would not be sent now by the generation that serves it.
+func (a *Account) Available(id string) error { return a.egressOf(a.Plugin(id)).Available() }
+
+// Askable is nil, or why a payment would not be looked up now by the generation that serves it.
+func (a *Account) Askable(id string) error { return a.egressOf(a.Plugin(id)).Askable() }
+
+func (a *Account) egressOf(c Connector) Egress {
+	if c.Lot().Canary && a.Canary != nil {
+		return a.Canary
+	}
+	return a.Egress
 }
 
 // Flows are the kinds of payment that the account takes, as its settings narrow what the plugin serving the id takes.

@@ -37,8 +37,10 @@ type Settings struct {
 	Random io.Reader
 	Logger *slog.Logger
 	// Observe receives each attempt that is over, before it is journalled, on its owner's own goroutine. Nil means that
-	// none is reported.
+	// none is reported. Those of a canary are not: they show how the canary does, not the account.
 	Observe func(Attempt)
+	// Ended receives each flow of a payment or a run that is over, on its own goroutine. Nil means that none is reported.
+	Ended func(Ended)
 	// Moment receives each Moment that a payment or a run reaches, on its own goroutine, and may hold it there or end
 	// the process. Nil means that none is reported.
 	Moment func(Moment)
@@ -74,6 +76,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.Observe == nil {
 		s.Observe = func(Attempt) {}
+	}
+	if s.Ended == nil {
+		s.Ended = func(Ended) {}
 	}
 	if s.Moment == nil {
 		s.Moment = func(Moment) {}

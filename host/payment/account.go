@@ -75,7 +75,7 @@ func (s *standing) Unavailable(provider string) error {
 		s.missing = append(s.missing, fields...)
 		return &missingError{fields: fields}
 	}
-	err := account.Egress.Available()
+	err := account.Available(s.id)
 	s.down = s.down || err != nil
 	return err
 }

@@ -151,7 +151,7 @@ func (s *session) releaseConfirm(ctx context.Context, p Payment, by approval.App
 	if err != nil {
 		return p, err
 	}
-	if err := at.Account.Egress.Available(); err != nil {
+	if err := at.Account.Available(p.ID); err != nil {
 		return p, fmt.Errorf("%s: %w: %w", p.Provider, attempt.ErrUnavailable, err)
 	}
 	p.Confirmation = waiting.decided(

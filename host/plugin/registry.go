@@ -102,8 +102,9 @@ type pluginState struct {
 	recorder *recorder
 	// callbacks are recorded apart, within a share of the bytes: anyone may send them.
 	callbacks *recorder
-	// canary counts the attempts since there is one; nil without.
-	canary   *canaryTally
+	// canary counts the results since there is one; nil without. formerCanary is the last that ended.
+	canary       *canaryTally
+	formerCanary *CanaryStatus
 	events   []Event
 	decision decision
 	// undecided is why the decision of before the start is not known; nil where it is, or where there was none.

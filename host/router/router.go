@@ -245,10 +245,8 @@ func (r *Router) buildDriver(context.Context) error {
 		SendWithin: s.SendWithin, Exhausted: r.exhausted, Now: s.Now, Logger: s.Logger,
 		Hold: r.journal.Hold, Doubtful: r.journal.Doubtful, Clock: r.journal.Clock,
 		Moment: func(m attempt.Moment) { s.Reached(string(m)) },
-		Observe: func(a attempt.Attempt) {
-			statistics.Observe(a)
-			r.registry.Observe(sampleOf(a))
-		},
+		Observe: statistics.Observe,
+		Ended:   func(e attempt.Ended) { r.registry.Observe(sampleOf(e)) },
 	})
 	r.reader = account.NewReader(r.driver, payment.Accounts{Fleets: r.fleets})
 	r.quotes = quote.New(quote.Settings{Ask: r.reader.Quote, Now: s.Now, Logger: s.Logger})
