@@ -105,8 +105,8 @@ type pluginState struct {
 	// canary counts the results since there is one; nil without. formerCanary is the last that ended.
 	canary       *canaryTally
 	formerCanary *CanaryStatus
-	events   []Event
-	decision decision
+	events       []Event
+	decision     decision
 	// undecided is why the decision of before the start is not known; nil where it is, or where there was none.
 	undecided error
 	// allowed are the differences that were accepted of generations that are active or warm, by digest.

@@ -292,8 +292,12 @@ func (f Figures) String() string {
 		count int
 		what  string
 	}{
-		{f.Succeeded, "well"}, {f.Declined, "declined"}, {f.Unknown, "unknown"}, {f.Unreadable, "unreadable"},
-		{f.Faulted, "faults"}, {f.Busy, "busy"},
+		{f.Succeeded, "well"},
+		{f.Declined, "declined"},
+		{f.Unknown, "unknown"},
+		{f.Unreadable, "unreadable"},
+		{f.Faulted, "faults"},
+		{f.Busy, "busy"},
 	} {
 		if part.count > 0 {
 			said = append(said, fmt.Sprintf("%d %s", part.count, part.what))

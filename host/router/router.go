@@ -244,7 +244,7 @@ func (r *Router) buildDriver(context.Context) error {
 	r.driver = attempt.NewDriver(r.journal, attempt.Settings{
 		SendWithin: s.SendWithin, Exhausted: r.exhausted, Now: s.Now, Logger: s.Logger,
 		Hold: r.journal.Hold, Doubtful: r.journal.Doubtful, Clock: r.journal.Clock,
-		Moment: func(m attempt.Moment) { s.Reached(string(m)) },
+		Moment:  func(m attempt.Moment) { s.Reached(string(m)) },
 		Observe: statistics.Observe,
 		Ended:   func(e attempt.Ended) { r.registry.Observe(sampleOf(e)) },
 	})

@@ -58,8 +58,13 @@ type alternative struct {
 //nolint:gochecknoglobals // a table
 var alternatives = [...]alternative{
 	{0.98, 0.01, 0.5},
-	{0.50, 0.02, 0.5 / 7}, {0.20, 0.02, 0.5 / 7}, {0.10, 0.02, 0.5 / 7}, {0.05, 0.005, 0.5 / 7},
-	{0.70, 0.40, 0.5 / 7}, {0.45, 0.30, 0.5 / 7}, {0.30, 0.20, 0.5 / 7},
+	{0.50, 0.02, 0.5 / 7},
+	{0.20, 0.02, 0.5 / 7},
+	{0.10, 0.02, 0.5 / 7},
+	{0.05, 0.005, 0.5 / 7},
+	{0.70, 0.40, 0.5 / 7},
+	{0.45, 0.30, 0.5 / 7},
+	{0.30, 0.20, 0.5 / 7},
 }
 
 // Test compares a trial with a reference by one kind of bad result. It is not safe for concurrent use.
