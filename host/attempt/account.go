@@ -13,19 +13,23 @@ import (
 	"payrouter/host/schema"
 )
 
-// Connector is one generation of a plugin. Safe for concurrent use.
-type Connector interface {
+// Generation is which one of a plugin serves a payment, and how the payment came to it.
+type Generation interface {
 	Manifest() *abi.Manifest
-	// Digest and Number identify the generation.
+	// Digest and Number identify it.
 	Digest() string
 	Number() int64
+	Lot() Lot
+}
+
+// Connector is one generation of a plugin. Safe for concurrent use.
+type Connector interface {
+	Generation
 	// Begin starts a flow for a call, which must not change while the flow is in use.
 	Begin(call *abi.Call) Steps
 	// Schemas are the compiled JSON Schemas of an operation's input and output. An operation without a schema accepts any
 	// JSON.
 	Schemas(operation string) (input, output *schema.Schema, err error)
-	// Lot is how the payment came to this generation.
-	Lot() Lot
 	// MaxFuel is the most fuel that one flow of an operation took, all its steps together; false where it was not called.
 	MaxFuel(operation string) (fuel int64, called bool)
 }

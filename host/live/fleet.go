@@ -136,8 +136,8 @@ func rulesOver(c *config.Config, activeSet plugin.ActiveSet) (*routing.Ruleset, 
 	return rules, err
 }
 
-// fleets makes fleets, and has what several of them share: an account's connections and its retry budget outlive a fleet
-// whose successor has the same account with the same settings, and its breaker where the generation is the same too.
+// fleets makes fleets, and has what several of them share: an account's connections and its retry budget outlive a
+// fleet whose successor has the same account with the same settings, and its breaker where the generation is the same.
 type fleets struct {
 	settings Settings
 	// open counts fleets that were made and not released.

@@ -10,8 +10,9 @@ import (
 	"payrouter/host/plugin"
 )
 
-// canaryCooldown is how long the open breaker of a canary lets no try through. It is short, since what tries the breaker
-// next is what the canary is compared by, and since the stable generation shows meanwhile whether the provider is well.
+// canaryCooldown is how long the open breaker of a canary lets no try through. It is short, since what tries the
+// breaker next is what the canary is compared by, and since the stable generation shows meanwhile whether the provider
+// is well.
 const canaryCooldown = time.Second
 
 // ways are the active generations of an account's plugin with their ways to its provider, and the choice between them
@@ -64,8 +65,8 @@ func (w *ways) connector(id string) attempt.Connector {
 	return generation{Generation: w.active.Stable, lot: lot}
 }
 
-// canaryTakes reports whether the canary serves a payment that is drawn for it, or would serve one that is not. One that
-// is drawn may become the probe of a breaker that waits for one.
+// canaryTakes reports whether the canary serves a payment that is drawn for it, or would serve one that is not. One
+// that is drawn may become the probe of a breaker that waits for one.
 func (w *ways) canaryTakes(id string, drawn, stableTakes bool) bool {
 	state := w.canary.Breaker()
 	if state == egress.BreakerClosed {

@@ -18,11 +18,11 @@ import (
 	"payrouter/host/payment/paymenttest"
 )
 
-// trial is a canary beside the connector of account a.
-type trial struct{ *probe }
+// canaryProbe is a canary beside the connector of account a.
+type canaryProbe struct{ *probe }
 
 // Lot implements attempt.Connector.
-func (trial) Lot() attempt.Lot { return attempt.Lot{Canary: true, Share: 50} }
+func (canaryProbe) Lot() attempt.Lot { return attempt.Lot{Canary: true, Share: 50} }
 
 // canaryHouse is an engine whose one account serves every payment with a canary, and what its flows ended with.
 type canaryHouse struct {
@@ -50,7 +50,7 @@ func newCanaryHouse(t *testing.T, canary, stable *probe, at *provider, tries int
 		breaker: egress.BreakerSettings{Failures: 2, Cooldown: time.Hour},
 	})
 	h.account = h.engine.Fleet().Accounts["a"]
-	ofStable, ofCanary := h.account.Plugin(""), paymenttest.Connect(trial{canary})
+	ofStable, ofCanary := h.account.Plugin(""), paymenttest.Connect(canaryProbe{canary})
 	h.account.Canary = h.account.Egress.(*egress.Client).Beside("canary", 0)
 	h.account.Plugin = func(id string) attempt.Connector {
 		if id == "" {

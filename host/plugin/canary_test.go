@@ -165,9 +165,9 @@ func TestWhatIsNotCompared(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
 	for range 50 {
-		notDrawn, other, former := f.sample(true, plugin.Unknown), f.sample(true, plugin.Unknown), f.sample(true, plugin.Unknown)
+		notDrawn, again := f.sample(true, plugin.Unknown), f.sample(true, plugin.Unknown)
+		other, former := f.sample(true, plugin.Unknown), f.sample(true, plugin.Unknown)
 		notDrawn.Share, other.Plugin, former.Digest = 0, "nobody", "none"
-		again := f.sample(true, plugin.Unknown)
 		again.Owner = "pay_again"
 		for _, s := range []plugin.Sample{notDrawn, other, former, again, f.sample(true, plugin.Nothing)} {
 			f.registry.Observe(s)

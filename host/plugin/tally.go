@@ -269,7 +269,7 @@ func (t *canaryTally) compare(sample Sample) {
 	for i, kind := range kinds {
 		test := of.tests[i]
 		test.Add(sequential.Result{
-			Trial: sample.Canary, Share: float64(sample.Share) / 100, Bad: slices.Contains(kind.bad, sample.Result),
+			Canary: sample.Canary, Share: float64(sample.Share) / 100, Bad: slices.Contains(kind.bad, sample.Result),
 		})
 		if test.Verdict() == sequential.Worse && t.reason == "" {
 			t.reason = fmt.Sprintf("it %s more often, of %s (statistic %.1f, bound %.1f)", kind.does, what,

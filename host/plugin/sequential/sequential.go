@@ -1,20 +1,20 @@
-// Package sequential decides from results as they come whether one of two sides is worse than the other.
+// Package sequential decides from results as they come whether a canary is worse than the stable generation.
 //
-// Each payment is drawn to the trial with a known probability, its share, whatever becomes of it. If both sides are
+// Each payment is drawn to the canary with a known probability, its share, whatever becomes of it. If both sides are
 // equally good, the result of a payment shows nothing of its side: given all results, in whatever order they came and
-// however the provider did meanwhile, the sides are independent draws with that probability. If the trial is worse, bad
+// however the provider did meanwhile, the sides are independent draws with that probability. If the canary is worse, bad
 // results are on its side more often than that, and good ones less often. So the likelihood ratio of a payment is that
 // of its side, given its result:
 //
-//	bad:  trial c/m, reference r/m         with m = share·c + (1−share)·r
-//	good: trial (1−c)/n, reference (1−r)/n with n = share·(1−c) + (1−share)·(1−r)
+//	bad:  canary c/m, stable r/m         with m = share·c + (1−share)·r
+//	good: canary (1−c)/n, stable (1−r)/n with n = share·(1−c) + (1−share)·(1−r)
 //
-// where the alternative is that a payment is bad with probability c at the trial and r at the reference. The products
+// where the alternative is that a payment is bad with probability c at the canary and r at the stable one. The products
 // of these ratios are Wald's sequential probability ratio test, on draws that stay independent through an outage, which
 // strikes both sides.
 //
-// Nobody knows how much worse the trial is, and since when. The statistic is therefore a mixture: over the alternatives
-// of a table, and over the payment from which on the trial is worse, which is one with a bad result (the k-th with
+// Nobody knows how much worse the canary is, and since when. The statistic is therefore a mixture: over the alternatives
+// of a table, and over the payment from which on the canary is worse, which is one with a bad result (the k-th with
 // weight 1/(k(k+1))). A mixture of likelihood ratios is a martingale with mean 1 where both sides are equal, so that it
 // ever reaches 1/alpha with a probability of alpha at most, over a run of any length (Ville's inequality). There is no
 // number of payments to wait for, and no correction for looking after each.
@@ -24,10 +24,10 @@ import "math"
 
 // Result is what became of one payment. A payment counts once.
 type Result struct {
-	// Trial: it was drawn to the trial, with probability Share, above 0 and below 1.
-	Trial bool
-	Share float64
-	Bad   bool
+	// Canary: it was drawn to the canary, with probability Share, above 0 and below 1.
+	Canary bool
+	Share  float64
+	Bad    bool
 }
 
 // Verdict is what the results show by now.
@@ -37,22 +37,22 @@ type Verdict string
 const (
 	// Undecided: both of the others are possible.
 	Undecided Verdict = "undecided"
-	// Worse: the trial is worse than the reference. A trial as good gets it with probability alpha at most. It is for
+	// Worse: the canary is worse than the stable one. A canary as good gets it with probability alpha at most. It is for
 	// good.
 	Worse Verdict = "worse"
-	// AsGood: no alternative of the table explains the results since the beginning. A trial that is as much worse as one
+	// AsGood: no alternative of the table explains the results since the beginning. A canary that is as much worse as one
 	// of them ever gets it with probability beta at most. It can still turn out worse later.
 	AsGood Verdict = "as_good"
 )
 
 // alternative is how often payments are bad.
 type alternative struct {
-	trial, reference float64
+	canary, stable float64
 	// weight is its part of the mixture.
 	weight float64
 }
 
-// alternatives: the first is a trial at which nothing works, and has the half of the mixture, so that it is found by a
+// alternatives: the first is a canary at which nothing works, and has the half of the mixture, so that it is found by a
 // handful of payments. The others are found by a number of payments that the tests have.
 //
 //nolint:gochecknoglobals // a table
@@ -67,7 +67,7 @@ var alternatives = [...]alternative{
 	{0.30, 0.20, 0.5 / 7},
 }
 
-// Test compares a trial with a reference by one kind of bad result. It is not safe for concurrent use.
+// Test compares a canary with a stable by one kind of bad result. It is not safe for concurrent use.
 type Test struct {
 	alpha, beta float64
 	// bad counts bad results.
@@ -100,15 +100,15 @@ func (t *Test) Add(r Result) {
 }
 
 func (a alternative) ratio(r Result) float64 {
-	trial, reference := a.trial, a.reference
+	canary, stable := a.canary, a.stable
 	if !r.Bad {
-		trial, reference = 1-trial, 1-reference
+		canary, stable = 1-canary, 1-stable
 	}
-	mean := r.Share*trial + (1-r.Share)*reference
-	if r.Trial {
-		return trial / mean
+	mean := r.Share*canary + (1-r.Share)*stable
+	if r.Canary {
+		return canary / mean
 	}
-	return reference / mean
+	return stable / mean
 }
 
 // mixture is the statistic: what began, and the weight of what did not.
@@ -123,7 +123,7 @@ func (t *Test) mixture() float64 {
 // Statistic is the natural logarithm of the mixture: 0 at first.
 func (t *Test) Statistic() float64 { return math.Log(t.mixture()) }
 
-// Bound is what the statistic reaches where the trial is worse.
+// Bound is what the statistic reaches where the canary is worse.
 func (t *Test) Bound() float64 { return -math.Log(t.alpha) }
 
 // Verdict is what the results show by now.

@@ -30,17 +30,17 @@ func outages(every, last int, calm float64) rate {
 }
 
 // run draws payments until the test is decided for worse, and returns how many that took; 0 where it never is.
-func run(random *rand.Rand, alpha, share float64, trial, reference rate, payments int) (
+func run(random *rand.Rand, alpha, share float64, canary, stable rate, payments int) (
 	test *sequential.Test, took int,
 ) {
 	test = sequential.New(alpha, beta)
 	for i := range payments {
 		drawn := random.Float64() < share
-		at := reference
+		at := stable
 		if drawn {
-			at = trial
+			at = canary
 		}
-		test.Add(sequential.Result{Trial: drawn, Share: share, Bad: random.Float64() < at(i)})
+		test.Add(sequential.Result{Canary: drawn, Share: share, Bad: random.Float64() < at(i)})
 		if test.Verdict() == sequential.Worse {
 			return test, i + 1
 		}
@@ -48,9 +48,9 @@ func run(random *rand.Rand, alpha, share float64, trial, reference rate, payment
 	return test, 0
 }
 
-// Over runs of thousands of payments, a trial as good as the reference is called worse in at most alpha of the runs,
+// Over runs of thousands of payments, a canary as good as the stable one is called worse in at most alpha of the runs,
 // whatever the share, however bad both are, and while the provider has outages.
-func TestAnEqualTrialIsCalledWorseInAtMostAlphaOfTheRuns(t *testing.T) {
+func TestAnEqualCanaryIsCalledWorseInAtMostAlphaOfTheRuns(t *testing.T) {
 	t.Parallel()
 	const runs, payments = 400, 3000
 	// What a binomial variable with mean alpha exceeds once in ten thousand times.
@@ -76,8 +76,8 @@ func TestAnEqualTrialIsCalledWorseInAtMostAlphaOfTheRuns(t *testing.T) {
 	}
 }
 
-// A trial that is better is not called worse more often than an equal one.
-func TestABetterTrialIsNotCalledWorse(t *testing.T) {
+// A canary that is better is not called worse more often than an equal one.
+func TestABetterCanaryIsNotCalledWorse(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
 		_, took := run(rand.New(rand.NewPCG(seed, 2)), alpha, 0.25, always(0.02), always(0.2), 2000)
@@ -85,13 +85,13 @@ func TestABetterTrialIsNotCalledWorse(t *testing.T) {
 	}
 }
 
-// effects are how many payments of both sides it takes at most, in 95 of 100 runs, until a worse trial is found by one of
-// six tests that share alpha, as a canary's do. docs/swapping.md has some of them.
+// effects are how many payments of both sides it takes at most, in 95 of 100 runs, until a worse canary is found by one
+// of six tests that share alpha, as a canary's do. docs/swapping.md has some of them.
 var effects = []struct {
-	name             string
-	share            float64
-	trial, reference rate
-	within           int
+	name           string
+	share          float64
+	canary, stable rate
+	within         int
 }{
 	{"nothing works", 0.5, always(1), always(0.01), 20},
 	{"nothing works", 0.25, always(1), always(0.01), 30},
@@ -103,8 +103,8 @@ var effects = []struct {
 	{"a fifth", 0.5, always(0.2), always(0.01), 250},
 	{"a fifth", 0.1, always(0.2), always(0.01), 650},
 	{"a twentieth", 0.5, always(0.05), always(0.005), 1300},
-	{"30 % declined, 20 % at the reference", 0.5, always(0.3), always(0.2), 3000},
-	{"45 % declined, 30 % at the reference", 0.25, always(0.45), always(0.3), 2000},
+	{"30 % declined, 20 % at the stable", 0.5, always(0.3), always(0.2), 3000},
+	{"45 % declined, 30 % at the stable", 0.25, always(0.45), always(0.3), 2000},
 	{"nothing works after 2000 good payments", 0.5, func(i int) float64 {
 		if i < 2000 {
 			return 0.005
@@ -113,7 +113,7 @@ var effects = []struct {
 	}, always(0.005), 2040},
 }
 
-func TestAWorseTrialIsFound(t *testing.T) {
+func TestAWorseCanaryIsFound(t *testing.T) {
 	t.Parallel()
 	const runs = 300
 	for _, effect := range effects {
@@ -122,7 +122,7 @@ func TestAWorseTrialIsFound(t *testing.T) {
 			var took []int
 			for seed := range uint64(runs) {
 				random := rand.New(rand.NewPCG(seed, 3))
-				_, after := run(random, alpha/6, effect.share, effect.trial, effect.reference, 20*effect.within)
+				_, after := run(random, alpha/6, effect.share, effect.canary, effect.stable, 20*effect.within)
 				require.NotZero(t, after, "seed %d", seed)
 				took = append(took, after)
 			}
@@ -133,7 +133,7 @@ func TestAWorseTrialIsFound(t *testing.T) {
 	}
 }
 
-// A trial that is as good is known to be so in the end, and one that is worse is called so in at most beta of the runs.
+// A canary that is as good is known to be so in the end, and one that is worse is called so in at most beta of the runs.
 func TestAsGood(t *testing.T) {
 	t.Parallel()
 	const runs, payments = 300, 6000
@@ -154,7 +154,7 @@ func TestAsGood(t *testing.T) {
 			if drawn {
 				bad = random.Float64() < 0.1
 			}
-			test.Add(sequential.Result{Trial: drawn, Share: 0.5, Bad: bad})
+			test.Add(sequential.Result{Canary: drawn, Share: 0.5, Bad: bad})
 			if test.Verdict() == sequential.AsGood {
 				wrong++
 				break
@@ -172,14 +172,14 @@ func TestWorseIsForGood(t *testing.T) {
 	require.InDelta(t, math.Log(1/alpha), test.Bound(), 1e-9)
 	for range 20 {
 		require.NotEqual(t, sequential.AsGood, test.Verdict())
-		test.Add(sequential.Result{Trial: true, Share: 0.5, Bad: true})
+		test.Add(sequential.Result{Canary: true, Share: 0.5, Bad: true})
 		test.Add(sequential.Result{Share: 0.5})
 	}
 	require.Equal(t, sequential.Worse, test.Verdict())
 	decided := test.Statistic()
 	require.GreaterOrEqual(t, decided, test.Bound())
 	for range 1000 {
-		test.Add(sequential.Result{Trial: true, Share: 0.5})
+		test.Add(sequential.Result{Canary: true, Share: 0.5})
 	}
 	require.Equal(t, sequential.Worse, test.Verdict())
 	require.InDelta(t, decided, test.Statistic(), 0)

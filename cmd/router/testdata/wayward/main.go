@@ -1,4 +1,4 @@
-// Command trial is a plugin for a test: a word in its module decides in which way it is wrong.
+// Command wayward is a plugin for a test: a word in its module decides in which way it is wrong.
 package main
 
 import (
@@ -32,7 +32,7 @@ func (connector) Describe() *abi.Manifest {
 		}
 	}
 	return &abi.Manifest{
-		Name: "trial", Version: "1.0.0", Title: "Trial", BaseUrl: "https://api.example.com", SettingsSchema: object,
+		Name: "wayward", Version: "1.0.0", Title: "Wayward", BaseUrl: "https://api.example.com", SettingsSchema: object,
 		Flows: []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT, Actions: []*abi.Action{
 			{Role: abi.Role_ROLE_CREATE, Operation: "make"}, {Role: abi.Role_ROLE_LOOKUP, Operation: "look"},
 		}}},

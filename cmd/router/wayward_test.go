@@ -18,18 +18,18 @@ import (
 	"payrouter/host/api"
 )
 
-const trialRouting = `providers:
-  trial:
-    plugin: trial
+const waywardRouting = `providers:
+  wayward:
+    plugin: wayward
     base_url: %s
     allow_private: true
     secrets: {}
 rules:
-  - {name: all, to: [trial]}
+  - {name: all, to: [wayward]}
 `
 
-// trialModule is the plugin of testdata/trial, right or wrong in one way.
-func trialModule(t *testing.T, code []byte, way string) []byte {
+// waywardModule is the plugin of testdata/wayward, right or wrong in one way.
+func waywardModule(t *testing.T, code []byte, way string) []byte {
 	t.Helper()
 	const at, room = "the way of this module=", len("well      ")
 	i := bytes.Index(code, []byte(at))
@@ -39,8 +39,8 @@ func trialModule(t *testing.T, code []byte, way string) []byte {
 	return written
 }
 
-// trialProvider fails where the plugin asks in a wrong way, and takes everything else.
-func trialProvider(t *testing.T) string {
+// waywardProvider fails where the plugin asks in a wrong way, and takes everything else.
+func waywardProvider(t *testing.T) string {
 	t.Helper()
 	var made atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -116,9 +116,9 @@ func TestAFailingCanaryHarmsItsShareAlone(t *testing.T) {
 	t.Parallel()
 	_, _ = plugins(t)
 	dir := t.TempDir()
-	file := filepath.Join(dir, "trial.wasm")
+	file := filepath.Join(dir, "wayward.wasm")
 	guest := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w", "-o", file,
-		"./testdata/trial")
+		"./testdata/wayward")
 	guest.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	require.NoError(t, succeed(guest))
 	code, err := os.ReadFile(file)
@@ -139,18 +139,18 @@ func TestAFailingCanaryHarmsItsShareAlone(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			routing := writeFile(t, filepath.Join(t.TempDir(), "routing.yaml"),
-				fmt.Sprintf(trialRouting, trialProvider(t)))
+				fmt.Sprintf(waywardRouting, waywardProvider(t)))
 			w := build(t, plan{bare: true, command: serveCommand{Routing: routing, Plugins: dir}})
 			w.payOnce(&tried{statuses: map[string]string{}})
-			stable := w.serving("trial")
-			candidate := w.put("trial", "?canary=50&allow=requests,outcomes,failures,fuel,unproven",
-				trialModule(t, code, way))
+			stable := w.serving("wayward")
+			candidate := w.put("wayward", "?canary=50&allow=requests,outcomes,failures,fuel,unproven",
+				waywardModule(t, code, way))
 			require.Equal(t, 200, candidate.status, string(candidate.body))
 			canary := read[api.PluginInstall](t, candidate).Digest
 
 			deadline := time.Now().Add(time.Minute)
 			made := w.pay(20_000, func() bool {
-				return w.plugin("trial").Canary == nil || time.Now().After(deadline)
+				return w.plugin("wayward").Canary == nil || time.Now().After(deadline)
 			})
 			require.Empty(t, made.refused)
 			w.sides(made)
@@ -163,7 +163,7 @@ func TestAFailingCanaryHarmsItsShareAlone(t *testing.T) {
 			for _, id := range made.bySide[canary] {
 				require.Equal(t, row.status, made.statuses[id])
 			}
-			former := w.plugin("trial").Former
+			former := w.plugin("wayward").Former
 			require.NotNil(t, former)
 			t.Logf("%d at the canary, %d at the stable one: %s", len(made.bySide[canary]), len(made.bySide[stable]),
 				former.Reason)
@@ -171,8 +171,8 @@ func TestAFailingCanaryHarmsItsShareAlone(t *testing.T) {
 			require.Contains(t, former.Reason, row.why)
 			require.Zero(t, former.Canary.Succeeded)
 			require.Equal(t, former.Stable.Payments, former.Stable.Succeeded)
-			require.Contains(t, fmt.Sprint(w.plugin("trial").Events), "aborted because "+former.Reason)
-			require.True(t, w.provider("trial").Available)
+			require.Contains(t, fmt.Sprint(w.plugin("wayward").Events), "aborted because "+former.Reason)
+			require.True(t, w.provider("wayward").Available)
 
 			after := w.pay(40, func() bool { return false })
 			require.Empty(t, after.refused)
