@@ -13,8 +13,8 @@ import (
 	"payrouter/host/schema"
 )
 
-// Generation is which one of a plugin serves a payment, and how the payment came to it.
-type Generation interface {
+// generation is which one of a plugin serves a payment, and how the payment came to it.
+type generation interface {
 	Manifest() *abi.Manifest
 	// Digest and Number identify it.
 	Digest() string
@@ -24,7 +24,7 @@ type Generation interface {
 
 // Connector is one generation of a plugin. Safe for concurrent use.
 type Connector interface {
-	Generation
+	generation
 	// Begin starts a flow for a call, which must not change while the flow is in use.
 	Begin(call *abi.Call) Steps
 	// Schemas are the compiled JSON Schemas of an operation's input and output. An operation without a schema accepts any

@@ -83,6 +83,8 @@ type Ending struct {
 	sendErr error
 	// Fuel is what the plugin's calls took.
 	Fuel int64
+	// Took is how long the flow took, where its end is reported.
+	Took time.Duration
 	// Why is the reason of an ending without an outcome, for a log.
 	Why string
 }

@@ -18,20 +18,13 @@ type Lot struct {
 	Share int
 }
 
-// Ended is a flow that is over, and what it came to.
-type Ended struct {
-	Owner OwnerID
-	Ending
-	// Took is how long all of it took.
-	Took time.Duration
-}
-
 // observe reports a flow that is over. A question to an account belongs to no payment, and is not reported.
 func (f *Flow) observe(end Ending, begun time.Time) {
 	if f.Owner == nil {
 		return
 	}
-	f.Driver.Settings.Ended(Ended{Owner: f.Owner.ID(), Ending: end, Took: f.Driver.Now().Sub(begun)})
+	end.Took = f.Driver.Now().Sub(begun)
+	f.Driver.Settings.Ended(f.Owner.ID(), end)
 }
 
 // Unread reports an answer of the provider that the router made nothing of, where the provider did not show that it had

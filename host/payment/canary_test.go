@@ -30,7 +30,7 @@ type canaryHouse struct {
 	account *attempt.Account
 
 	mutex sync.Mutex
-	flows []attempt.Ended
+	flows []attempt.Ending
 	seen  health.Statistics
 }
 
@@ -40,7 +40,7 @@ func newCanaryHouse(t *testing.T, canary, stable *probe, at *provider, tries int
 	canary.number, stable.number = 2, 1
 	h.harness = newHarness(t, paymenttest.Settings{
 		Observe: h.seen.Observe,
-		Ended: func(e attempt.Ended) {
+		Ended: func(_ attempt.OwnerID, e attempt.Ending) {
 			h.mutex.Lock()
 			defer h.mutex.Unlock()
 			h.flows = append(h.flows, e)
@@ -61,7 +61,7 @@ func newCanaryHouse(t *testing.T, canary, stable *probe, at *provider, tries int
 	return h
 }
 
-func (h *canaryHouse) ended() []attempt.Ended {
+func (h *canaryHouse) ended() []attempt.Ending {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	return h.flows

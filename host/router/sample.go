@@ -7,17 +7,17 @@ import (
 )
 
 // sampleOf is what a flow that is over counts as for the generation that served it.
-func sampleOf(e attempt.Ended) plugin.Sample {
+func sampleOf(id attempt.OwnerID, e attempt.Ending) plugin.Sample {
 	connector, role := e.Plan.Connector, e.Plan.Role
 	lot := connector.Lot()
 	return plugin.Sample{
 		Plugin: connector.Manifest().GetName(), Digest: connector.Digest(), Canary: lot.Canary, Share: lot.Share,
-		Owner: string(e.Owner), First: role == abi.Role_ROLE_CREATE || role == abi.Role_ROLE_UNSPECIFIED,
+		Owner: string(id), First: role == abi.Role_ROLE_CREATE || role == abi.Role_ROLE_UNSPECIFIED,
 		Result: resultOf(e), Took: e.Took, Fuel: e.Fuel,
 	}
 }
 
-func resultOf(e attempt.Ended) plugin.Result {
+func resultOf(e attempt.Ending) plugin.Result {
 	if e.PluginErr != nil {
 		return plugin.ResultOf(e.PluginErr)
 	}

@@ -36,6 +36,6 @@ func TestWhatAFlowCountsAs(t *testing.T) {
 			attempt.Ending{Event: attempt.Accepted, Outcome: &abi.Outcome{Status: abi.Status_STATUS_FAILED}}, plugin.Declined,
 		},
 	} {
-		require.Equal(t, row.result, resultOf(attempt.Ended{Ending: row.ending}), claim)
+		require.Equal(t, row.result, resultOf(row.ending), claim)
 	}
 }

@@ -29,7 +29,7 @@ type Settings struct {
 	Random                io.Reader
 	Logger                *slog.Logger
 	Observe               func(attempt.Attempt)
-	Ended                 func(attempt.Ended)
+	Ended                 func(attempt.OwnerID, attempt.Ending)
 	Moment                func(attempt.Moment)
 
 	Snapshot    func(p payment.Payment) json.RawMessage

@@ -2,9 +2,9 @@
 //
 // Each payment is drawn to the canary with a known probability, its share, whatever becomes of it. If both sides are
 // equally good, the result of a payment shows nothing of its side: given all results, in whatever order they came and
-// however the provider did meanwhile, the sides are independent draws with that probability. If the canary is worse, bad
-// results are on its side more often than that, and good ones less often. So the likelihood ratio of a payment is that
-// of its side, given its result:
+// however the provider did meanwhile, the sides are independent draws with that probability. If the canary is worse,
+// bad results are on its side more often than that, and good ones less often. So the likelihood ratio of a payment is
+// that of its side, given its result:
 //
 //	bad:  canary c/m, stable r/m         with m = share·c + (1−share)·r
 //	good: canary (1−c)/n, stable (1−r)/n with n = share·(1−c) + (1−share)·(1−r)
@@ -13,9 +13,9 @@
 // of these ratios are Wald's sequential probability ratio test, on draws that stay independent through an outage, which
 // strikes both sides.
 //
-// Nobody knows how much worse the canary is, and since when. The statistic is therefore a mixture: over the alternatives
-// of a table, and over the payment from which on the canary is worse, which is one with a bad result (the k-th with
-// weight 1/(k(k+1))). A mixture of likelihood ratios is a martingale with mean 1 where both sides are equal, so that it
+// How much worse the canary is, and since when, is not known. The statistic is therefore a mixture: over the
+// alternatives of a table, and over the payment from which on the canary is worse, which is one with a bad result (the
+// k-th with weight 1/(k(k+1))). A mixture of likelihood ratios is a martingale with mean 1 where both sides are equal, so that it
 // ever reaches 1/alpha with a probability of alpha at most, over a run of any length (Ville's inequality). There is no
 // number of payments to wait for, and no correction for looking after each.
 package sequential
