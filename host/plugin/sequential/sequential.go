@@ -15,9 +15,9 @@
 //
 // How much worse the canary is, and since when, is not known. The statistic is therefore a mixture: over the
 // alternatives of a table, and over the payment from which on the canary is worse, which is one with a bad result (the
-// k-th with weight 1/(k(k+1))). A mixture of likelihood ratios is a martingale with mean 1 where both sides are equal, so that it
-// ever reaches 1/alpha with a probability of alpha at most, over a run of any length (Ville's inequality). There is no
-// number of payments to wait for, and no correction for looking after each.
+// k-th with weight 1/(k(k+1))). A mixture of likelihood ratios is a martingale with mean 1 where both sides are equal,
+// so that it ever reaches 1/alpha with a probability of alpha at most, over a run of any length (Ville's inequality).
+// There is no number of payments to wait for, and no correction for looking after each.
 package sequential
 
 import "math"

@@ -133,7 +133,7 @@ func TestAWorseCanaryIsFound(t *testing.T) {
 	}
 }
 
-// A canary that is as good is known to be so in the end, and one that is worse is called so in at most beta of the runs.
+// A canary that is as good is known to be so in the end. One that is worse is called so in at most beta of the runs.
 func TestAsGood(t *testing.T) {
 	t.Parallel()
 	const runs, payments = 300, 6000
