@@ -66,21 +66,40 @@ type PluginEvent struct {
 	Error      string    `json:"error,omitempty" doc:"Why the step failed; what served before serves on"`
 }
 
-// PluginFigures count what became of attempts.
+// PluginFigures are the results of one side of a canary: of what was drawn between the sides while both took payments.
 type PluginFigures struct {
-	Attempts int `json:"attempts"`
-	Failed   int `json:"failed" doc:"No readable answer, or the plugin did not do its part"`
-	Declined int `json:"declined"`
+	Payments   int   `json:"payments" doc:"Payments and runs, each once for its making and once for what is asked later"`
+	Succeeded  int   `json:"succeeded"`
+	Declined   int   `json:"declined" doc:"By the provider or the plugin"`
+	Unknown    int   `json:"unknown" doc:"The provider did not answer, or failed"`
+	Unreadable int   `json:"unreadable" doc:"The provider answered, and nothing was made of it"`
+	Faults     int   `json:"faults" doc:"The plugin failed"`
+	Busy       int   `json:"busy" doc:"No instance of the plugin was free"`
+	MedianMS   int64 `json:"median_ms" doc:"Of the last 256"`
+	P95MS      int64 `json:"p95_ms" doc:"What 95 of 100 of them took at most"`
+	Fuel       int64 `json:"fuel" doc:"On average"`
 }
 
-// PluginCanary is how a canary does.
+// PluginComparison is one of the tests by which a canary is compared with the stable generation.
+type PluginComparison struct {
+	Requests  string  `json:"requests" enum:"first,later" doc:"first makes payments and runs; later asks about them"`
+	Of        string  `json:"of" enum:"faults,unknown,declines" doc:"What counts as bad; unreadable and busy are faults"`
+	Statistic float64 `json:"statistic" doc:"Natural logarithm of the evidence that the canary is worse; 0 at first"`
+	Bound     float64 `json:"bound" doc:"Where the statistic reaches it, the canary is aborted"`
+	Verdict   string  `json:"verdict" enum:"undecided,worse,as_good"`
+}
+
+// PluginCanary is how a canary does, or did.
 type PluginCanary struct {
-	Share   int           `json:"share" doc:"Percentage of new payments"`
-	Since   time.Time     `json:"since"`
-	Stable  PluginFigures `json:"stable"`
-	Canary  PluginFigures `json:"canary"`
-	Least   int           `json:"least" doc:"Attempts that both must have had before they are compared"`
-	Percent int           `json:"percent" doc:"Percentage points by which the canary may be worse"`
+	Digest      string             `json:"digest"`
+	Share       int                `json:"share" doc:"Percentage of new payments"`
+	Since       time.Time          `json:"since"`
+	EndedAt     time.Time          `json:"ended_at,omitzero" doc:"When it was aborted or promoted"`
+	Stable      PluginFigures      `json:"stable"`
+	Canary      PluginFigures      `json:"canary"`
+	Comparisons []PluginComparison `json:"comparisons"`
+	Verdict     string             `json:"verdict" enum:"undecided,worse,as_good" doc:"as_good is by the first requests"`
+	Reason      string             `json:"reason,omitempty" doc:"Why its results ended it"`
 }
 
 // Plugin is the state of a plugin.
@@ -89,6 +108,7 @@ type Plugin struct {
 	Title       string             `json:"title,omitempty" example:"PayGram"`
 	Generations []PluginGeneration `json:"generations" doc:"Those that are open, the latest first"`
 	Canary      *PluginCanary      `json:"canary,omitempty"`
+	Former      *PluginCanary      `json:"former_canary,omitempty" doc:"The last that ended since the router started"`
 	Recorded    int                `json:"recorded" doc:"Recorded flows that a candidate is compared with"`
 	// Admitted is left out where no module of the plugin is active.
 	Admitted *PluginAdmitted `json:"admitted,omitempty" doc:"The act that made the active module so; outlasts a restart"`
@@ -193,7 +213,7 @@ type PluginInstall struct {
 func pluginOf(s plugin.Status, events bool) Plugin {
 	shown := Plugin{
 		Name: s.Name, Title: s.Title, Generations: make([]PluginGeneration, len(s.Generations)),
-		Recorded: s.Recorded, Refused: refusalsOf(s.Refusals),
+		Recorded: s.Recorded, Refused: refusalsOf(s.Refusals), Canary: canaryOf(s.Canary), Former: canaryOf(s.FormerCanary),
 	}
 	if a := s.Admitted; a.Digest != "" {
 		shown.Admitted = &PluginAdmitted{a.Digest, a.Version, a.By, a.At, allowancesOf(a.Allowed)}
@@ -210,17 +230,39 @@ func pluginOf(s plugin.Status, events bool) Plugin {
 			shown.Generations[i].Quarantine = &PluginQuarantine{q.Sends, q.Callbacks, q.Reason, q.At}
 		}
 	}
-	if s.Canary != nil {
-		shown.Canary = &PluginCanary{
-			Share: s.Canary.Share, Since: s.Canary.Since, Stable: PluginFigures(s.Canary.Stable),
-			Canary: PluginFigures(s.Canary.Canary),
-			Least:  s.Canary.MinAttempts, Percent: s.Canary.MaxPercent,
-		}
-	}
 	if events {
 		shown.Events = pluginEvents(s.Events)
 	}
 	return shown
+}
+
+func canaryOf(c *plugin.CanaryStatus) *PluginCanary {
+	if c == nil {
+		return nil
+	}
+	shown := &PluginCanary{
+		Digest: c.Digest, Share: c.Share, Since: c.Since, EndedAt: c.Ended, Stable: figuresOf(c.Stable),
+		Canary: figuresOf(c.Canary), Verdict: string(c.Verdict), Reason: c.Reason,
+		Comparisons: make([]PluginComparison, len(c.Comparisons)),
+	}
+	for i, compared := range c.Comparisons {
+		requests := "later"
+		if compared.First {
+			requests = "first"
+		}
+		shown.Comparisons[i] = PluginComparison{
+			Requests: requests, Of: compared.Of, Statistic: compared.Statistic, Bound: compared.Bound,
+			Verdict: string(compared.Verdict),
+		}
+	}
+	return shown
+}
+
+func figuresOf(f plugin.Figures) PluginFigures {
+	return PluginFigures{
+		Payments: f.Payments, Succeeded: f.Succeeded, Declined: f.Declined, Unknown: f.Unknown, Unreadable: f.Unreadable,
+		Faults: f.Faulted, Busy: f.Busy, MedianMS: f.Median.Milliseconds(), P95MS: f.Slowest.Milliseconds(), Fuel: f.Fuel,
+	}
 }
 
 func pluginEvents(events []plugin.Event) []PluginEvent {

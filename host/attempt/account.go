@@ -13,12 +13,18 @@ import (
 	"payrouter/host/schema"
 )
 
-// Connector is one generation of a plugin. Safe for concurrent use.
-type Connector interface {
+// generation is which one of a plugin serves a payment, and how the payment came to it.
+type generation interface {
 	Manifest() *abi.Manifest
-	// Digest and Number identify the generation.
+	// Digest and Number identify it.
 	Digest() string
 	Number() int64
+	Lot() Lot
+}
+
+// Connector is one generation of a plugin. Safe for concurrent use.
+type Connector interface {
+	generation
 	// Begin starts a flow for a call, which must not change while the flow is in use. merchant is whose payment or run it
 	// is about; empty where the router asks for itself.
 	Begin(call *abi.Call, merchant string) Steps
@@ -60,20 +66,33 @@ type Account struct {
 	// for whoever may see the account.
 	Withheld func(paymentID string) error
 	Egress   Egress
+	// Canary is nil, or the way of the canary's requests to the provider: it has a breaker of its own. A connector whose
+	// Lot names a canary uses it.
+	Canary Egress
 	// Settings are a JSON object that satisfies the manifest's schema.
 	Settings []byte
 	// Failures come before the manifest's own.
 	Failures []*abi.FailureRule
 }
 
-// Available is nil, or why no new payment with the id would be sent now.
+// Available is nil, or why no new payment with the id would be sent now by the generation that serves it.
 func (a *Account) Available(id string) error {
 	if a.Withheld != nil {
 		if err := a.Withheld(id); err != nil {
 			return err
 		}
 	}
-	return a.Egress.Available()
+	return a.egressOf(a.Plugin(id)).Available()
+}
+
+// Askable is nil, or why a payment would not be looked up now by the generation that serves it.
+func (a *Account) Askable(id string) error { return a.egressOf(a.Plugin(id)).Askable() }
+
+func (a *Account) egressOf(c Connector) Egress {
+	if c.Lot().Canary && a.Canary != nil {
+		return a.Canary
+	}
+	return a.Egress
 }
 
 // Flows are the kinds of payment that the account takes, as its settings narrow what the plugin serving the id takes.

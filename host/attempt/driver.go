@@ -37,8 +37,10 @@ type Settings struct {
 	Random io.Reader
 	Logger *slog.Logger
 	// Observe receives each attempt that is over, before it is journalled, on its owner's own goroutine. Nil means that
-	// none is reported.
+	// none is reported. Those of a canary are not: they show how the canary does, not the account.
 	Observe func(Attempt)
+	// Ended receives each flow of a payment or a run that is over, on its own goroutine. Nil means that none is reported.
+	Ended func(OwnerID, Ending)
 	// Moment receives each Moment that a payment or a run reaches, on its own goroutine, and may hold it there or end
 	// the process. Nil means that none is reported.
 	Moment func(Moment)
@@ -75,6 +77,9 @@ func (s Settings) withDefaults() Settings {
 	if s.Observe == nil {
 		s.Observe = func(Attempt) {}
 	}
+	if s.Ended == nil {
+		s.Ended = func(OwnerID, Ending) {}
+	}
 	if s.Moment == nil {
 		s.Moment = func(Moment) {}
 	}
@@ -98,7 +103,7 @@ type Driver struct {
 
 	mutex   sync.Mutex
 	flights map[OwnerID]*Flight
-	owners  map[OwnerKind]Owners
+	owners  map[ownerKind]Owners
 	closing bool
 	running sync.WaitGroup
 }
@@ -109,7 +114,7 @@ func NewDriver(journal ClaimLog, settings Settings) *Driver {
 	base, stop := context.WithCancel(context.Background())
 	return &Driver{
 		Settings: settings, Log: settings.Logger, Base: base, stop: stop, ids: identity.New(settings.Random),
-		claims: claims{journal: journal}, flights: map[OwnerID]*Flight{}, owners: map[OwnerKind]Owners{},
+		claims: claims{journal: journal}, flights: map[OwnerID]*Flight{}, owners: map[ownerKind]Owners{},
 	}
 }
 

@@ -76,8 +76,15 @@ type Ending struct {
 	Exhausted bool
 	Closed    []Attempt
 	Plan      Plan
+	// PluginErr is why the plugin did not do its part; nil where it did.
+	PluginErr error
+	// unread is as Unread, and sendErr why the last try got no response.
+	unread  bool
+	sendErr error
 	// Fuel is what the plugin's calls took.
 	Fuel int64
+	// Took is how long the flow took, where its end is reported.
+	Took time.Duration
 	// Why is the reason of an ending without an outcome, for a log.
 	Why string
 }
@@ -133,6 +140,10 @@ type result struct {
 	failing bool
 	// crashed: the plugin made nothing of the answer by a fault of its own.
 	crashed bool
+	// pluginErr is why the plugin did not do its part, and sendErr why there is no response.
+	pluginErr, sendErr error
+	// unread: there is a response of which the router made nothing, below HTTP 500.
+	unread bool
 	// exhausted: this machine could not connect.
 	exhausted bool
 	// why is what is wrong with the try, and quoted the provider's own words in it.
@@ -142,7 +153,13 @@ type result struct {
 // Run performs the operation. Its error wraps ErrJournal or ErrHeld: what has to be written first could not be, or may
 // not leave, and nothing was sent after it.
 func (f *Flow) Run(ctx context.Context) (end Ending, err error) {
-	defer func() { end.Fuel = f.burned }()
+	begun := f.Driver.Now()
+	defer func() {
+		end.Fuel = f.burned
+		if err == nil {
+			f.observe(end, begun)
+		}
+	}()
 	step, fuel, err := f.prepare(ctx)
 	f.burned += fuel
 	if err != nil {
@@ -163,16 +180,18 @@ func (f *Flow) Run(ctx context.Context) (end Ending, err error) {
 		step, fuel = last.next, 0
 	}
 	const why = "the plugin's flow took more round trips than its manifest allows"
-	return f.end(result{event: Unanswered, failure: Unavailable(why), why: why}, f.Plan.Idempotency("")), nil
+	return f.end(result{event: Unanswered, failure: Unavailable(why), why: why, pluginErr: errors.New(why)},
+		f.Plan.Idempotency("")), nil
 }
 
 // unprepared is a flow whose plugin made no first step.
 func unprepared(fuel int64, err error) result {
 	if withheld, is := errors.AsType[withheld](err); is {
-		return result{fuel: fuel, why: err.Error(), failure: Unavailable(withheld.Withheld())}
+		return result{fuel: fuel, why: err.Error(), pluginErr: err, failure: Unavailable(withheld.Withheld())}
 	}
 	return result{
-		fuel: fuel, why: err.Error(), crashed: true, failure: Unavailable("the plugin could not prepare the request"),
+		fuel: fuel, why: err.Error(), crashed: true, pluginErr: err,
+		failure: Unavailable("the plugin could not prepare the request"),
 	}
 }
 
@@ -205,6 +224,7 @@ func (f *Flow) end(last result, idempotency abi.Idempotency) Ending {
 	return Ending{
 		Event: last.event, Idempotency: idempotency, Outcome: last.outcome, Failure: last.failure, Final: last.final,
 		Doubt: f.doubt, Exhausted: last.exhausted, Closed: f.Closed, Plan: f.Plan, Why: last.why,
+		PluginErr: last.pluginErr, unread: last.unread, sendErr: last.sendErr,
 	}
 }
 
@@ -224,9 +244,10 @@ func (f *Flow) exchange(ctx context.Context, send *abi.Send, fuel int64) (last r
 			failure: Unavailable("the request may change something"),
 		}, idempotency, nil
 	}
-	request, err := f.Plan.Account.Egress.Render(send.GetRequest())
+	way := f.Plan.Account.egressOf(f.Plan.Connector)
+	request, err := way.Render(send.GetRequest())
 	if err != nil {
-		denied := result{fuel: fuel, why: err.Error(), failure: Unavailable("the request may not leave")}
+		denied := result{fuel: fuel, why: err.Error(), pluginErr: err, failure: Unavailable("the request may not leave")}
 		f.unable(operation, denied)
 		denied.event = Unable
 		return denied, idempotency, nil
@@ -234,7 +255,7 @@ func (f *Flow) exchange(ctx context.Context, send *abi.Send, fuel int64) (last r
 	// Where not even the first try is granted, nothing was sent.
 	last = result{event: Unable, fuel: fuel, failure: Unavailable("no try was made")}
 	recorded := recorded.Request(request)
-	for try := range f.Plan.Account.Egress.Tries(ctx, egress.Exchange{
+	for try := range way.Tries(ctx, egress.Exchange{
 		Request:    request,
 		Lane:       f.lane(idempotency),
 		Begun:      f.doubt,
@@ -358,13 +379,14 @@ func (f *Flow) read(ctx context.Context, send *abi.Send, operation string, idemp
 	f.burned += fuel
 	if err != nil {
 		return result{
-			event: Unanswered, fuel: fuel, crashed: true, why: err.Error(),
+			event: Unanswered, fuel: fuel, crashed: true, pluginErr: err, why: err.Error(),
 			failure: Unavailable("the plugin could not read the answer"),
 		}
 	}
 	r := f.understand(step, operation, idempotency, try.Response)
 	r.fuel = fuel
 	if r.event == Unanswered {
+		r.unread = !r.failing && try.Response.GetStatus() < http.StatusInternalServerError
 		f.Driver.Log.WarnContext(ctx, "an answer could not be read", slog.String("provider", f.Plan.Account.Name),
 			slog.String("operation", operation), slog.String("about", string(f.owner())),
 			slog.Uint64("status", uint64(try.Response.GetStatus())), slog.String("why", redacted(r.why, f.Call, r.quoted)))
@@ -382,7 +404,7 @@ func (f *Flow) owner() OwnerID {
 
 // noResponse judges a try without an answer.
 func noResponse(try egress.Try) result {
-	r := result{event: Unanswered, failure: Unavailable("the provider did not answer")}
+	r := result{event: Unanswered, sendErr: try.Err, failure: Unavailable("the provider did not answer")}
 	if try.Err != nil {
 		r.why = try.Err.Error()
 	}
@@ -425,7 +447,8 @@ func (f *Flow) understand(step *abi.Step, operation string, idempotency abi.Idem
 	case *abi.Step_Done:
 		return f.conclude(next.Done, operation, idempotency, response)
 	}
-	return result{event: Unanswered, crashed: true, failure: Unavailable("the plugin gave no outcome")}
+	const why = "the plugin gave no outcome"
+	return result{event: Unanswered, crashed: true, pluginErr: errors.New(why), failure: Unavailable(why)}
 }
 
 func (f *Flow) conclude(outcome *abi.Outcome, operation string, idempotency abi.Idempotency,
@@ -528,7 +551,9 @@ func (f *Flow) close(a Attempt, r result, try egress.Try) {
 		a.Response = f.Owner.Recorded(try.Response, r.outcome)
 	}
 	f.Closed = append(f.Closed, a)
-	f.Driver.Settings.Observe(a)
+	if !f.Plan.Connector.Lot().Canary {
+		f.Driver.Settings.Observe(a)
+	}
 }
 
 // write saves the owner with what is closed, and what is about to leave.

@@ -20,7 +20,7 @@ type Receipt[T any] struct {
 
 // Request makes a payment or a run under an idempotency key.
 type Request[T any] struct {
-	Kind OwnerKind
+	Kind ownerKind
 	// Open journals a new one with its key, and reserves its flight. Where the key was used, it makes nothing and
 	// returns the earlier key.
 	Open func(ctx context.Context) (value T, flight *Flight, earlier *Key, err error)

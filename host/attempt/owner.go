@@ -9,17 +9,17 @@ import (
 // operation. Its prefix shows which.
 type OwnerID string
 
-// OwnerKind is whether an owner is a payment or a run.
-type OwnerKind string
+// ownerKind is whether an owner is a payment or a run.
+type ownerKind string
 
 // The kinds, each with the prefix of its ids.
 const (
-	OfPayment OwnerKind = "pay_"
-	OfRun     OwnerKind = "op_"
+	OfPayment ownerKind = "pay_"
+	OfRun     ownerKind = "op_"
 )
 
 // Kind is what the id is of.
-func (id OwnerID) Kind() OwnerKind {
+func (id OwnerID) Kind() ownerKind {
 	if strings.HasPrefix(string(id), string(OfRun)) {
 		return OfRun
 	}
@@ -35,7 +35,7 @@ type Owners interface {
 }
 
 // Own registers who keeps the owners of a kind.
-func (d *Driver) Own(kind OwnerKind, owners Owners) {
+func (d *Driver) Own(kind ownerKind, owners Owners) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	d.owners[kind] = owners

@@ -12,6 +12,21 @@ import (
 // breakerBuckets is how many steps the breaker's window rolls in.
 const breakerBuckets = 10
 
+// BreakerState is what a breaker would do with a try now.
+type BreakerState int
+
+// The states.
+const (
+	// BreakerClosed lets every try through.
+	BreakerClosed BreakerState = iota
+	// BreakerHalfOpen lets the next try through, as a probe.
+	BreakerHalfOpen
+	// BreakerProbing lets none through while its probes are under way.
+	BreakerProbing
+	// BreakerOpen lets none through while its cooldown lasts.
+	BreakerOpen
+)
+
 var (
 	errFault    = errors.New("fault of the provider")
 	errExcluded = errors.New("does not count for the provider")
@@ -20,12 +35,13 @@ var (
 // breaker decides whether a try is made. gobreaker drops a report that belongs to an earlier state.
 type breaker struct {
 	provider string
+	probes   uint32
 	inner    *gobreaker.TwoStepCircuitBreaker[struct{}]
 	until    atomic.Pointer[time.Time]
 }
 
 func newBreaker(provider, of string, s BreakerSettings, logger *slog.Logger, now func() time.Time) *breaker {
-	b := &breaker{provider: provider}
+	b := &breaker{provider: provider, probes: s.Probes}
 	b.inner = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:         provider,
 		MaxRequests:  s.Probes,
@@ -77,4 +93,18 @@ func (b *breaker) open() *BreakerError {
 		return nil
 	}
 	return &BreakerError{Provider: b.provider, Until: *b.until.Load()}
+}
+
+func (b *breaker) state() BreakerState {
+	switch b.inner.State() {
+	case gobreaker.StateClosed:
+		return BreakerClosed
+	case gobreaker.StateHalfOpen:
+		if counts := b.inner.Counts(); counts.Requests-counts.TotalExclusions < b.probes {
+			return BreakerHalfOpen
+		}
+		return BreakerProbing
+	case gobreaker.StateOpen:
+	}
+	return BreakerOpen
 }

@@ -10,9 +10,11 @@
 package egress
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Client talks to one provider account. It owns that account's connections, breakers and retry budget. Safe for
@@ -56,6 +58,21 @@ func (c *Client) Close() {
 	c.transport.CloseIdleConnections()
 	c.alone.CloseIdleConnections()
 }
+
+// Beside returns a client of the same account whose breaker for payments and look-ups is its own, with another cooldown
+// where that is not 0. Everything else is the account's: connections, pauses, rate, retry budget, the breaker of reads.
+// So what one generation of a plugin does stops that generation alone. name distinguishes it in logs. It is closed with
+// c, and only c is closed.
+func (c *Client) Beside(name string, cooldown time.Duration) *Client {
+	beside := *c
+	settings := c.settings.Breaker
+	settings.Cooldown = cmp.Or(cooldown, settings.Cooldown)
+	beside.breaker = newBreaker(c.settings.Provider, name, settings, c.settings.Logger, c.settings.Now)
+	return &beside
+}
+
+// Breaker is the state of the breaker for payments and look-ups.
+func (c *Client) Breaker() BreakerState { return c.breaker.state() }
 
 // Available is nil, or the *BreakerError or *HeldError by which no new payment would be sent now. A half-open breaker,
 // and an account whose pause is over, count as available: they need a probe.

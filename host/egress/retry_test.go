@@ -465,6 +465,50 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
+// Two generations of an account's plugin have a breaker each: one's faults close the account to that one alone. Pauses
+// are the account's.
+func TestABreakerBesideAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipe(okAnswer)
+		c := p.client(t, func(s *egress.Settings) {
+			s.Breaker = egress.BreakerSettings{Failures: 3, Cooldown: 10 * time.Second}
+		})
+		beside := c.Beside("canary", time.Second)
+		for range 3 {
+			require.Equal(t, egress.BreakerClosed, beside.Breaker())
+			single(t, beside, true)
+		}
+		require.Equal(t, egress.BreakerOpen, beside.Breaker())
+		require.ErrorIs(t, beside.Available(), egress.ErrBreakerOpen)
+		require.NoError(t, c.Available())
+		require.Equal(t, egress.BreakerClosed, c.Breaker())
+
+		time.Sleep(time.Second + 1)
+		require.Equal(t, egress.BreakerHalfOpen, beside.Breaker(), "its cooldown is its own")
+		err := do(t.Context(), beside, exchange{
+			Request: post("{}"), Before: before, After: func(context.Context, egress.Try) egress.Judgement {
+				require.Equal(t, egress.BreakerProbing, beside.Breaker())
+				return egress.Judgement{}
+			},
+		})
+		require.NoError(t, err)
+		require.Equal(t, egress.BreakerClosed, beside.Breaker())
+		for range 3 {
+			single(t, c, true)
+		}
+		require.ErrorIs(t, c.Available(), egress.ErrBreakerOpen)
+		require.NoError(t, beside.Available())
+
+		barred := egress.Judgement{Signal: egress.SignalBarred, Party: "shop"}
+		require.NoError(t, do(t.Context(), beside, exchange{
+			Request: post("{}"), Before: before,
+			After: func(context.Context, egress.Try) egress.Judgement { return barred },
+		}))
+		require.ErrorIs(t, c.Available(), egress.ErrHeld)
+	})
+}
+
 // A final failure of one exchange must not close the connections of the others: retryablehttp does, if it is let.
 func TestFailureKeepsOtherConnections(t *testing.T) {
 	t.Parallel()

@@ -9,9 +9,11 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
@@ -135,15 +137,17 @@ func rulesOver(c *config.Config, activeSet plugin.ActiveSet) (*routing.Ruleset, 
 	return rules, err
 }
 
-// fleets makes fleets, and has what several of them share: an account's connections, its breaker and its retry budget
-// outlive a fleet whose successor has the same account with the same settings.
+// fleets makes fleets, and has what several of them share: an account's connections and its retry budget outlive a
+// fleet whose successor has the same account with the same settings, and its breaker where the generation is the same.
 type fleets struct {
 	settings Settings
 	// open counts fleets that were made and not released.
 	open atomic.Int64
 
-	// clients are the connections to an account's provider under one key, by the fleets that use them.
-	clients usage.Pool[clientKey, *egress.Client]
+	// clients are the connections to an account's provider under one key, by the fleets that use them, and breakers what
+	// each generation of the account's plugin uses of one: a client with a breaker of its own.
+	clients  usage.Pool[clientKey, *egress.Client]
+	breakers usage.Pool[breakerKey, *egress.Client]
 
 	mutex sync.Mutex
 	// admissions are never removed: an account that was suspended for its credentials stays suspended whatever else of
@@ -177,6 +181,13 @@ type clientKey struct {
 	breaker               egress.BreakerSettings
 }
 
+// breakerKey identifies the breaker of one generation of an account's plugin.
+type breakerKey struct {
+	client     clientKey
+	generation int64
+	canary     bool
+}
+
 // make builds a fleet that releases its clients and its hold on the active set when it retires. Accounts with a fault
 // are not in it. Its error joins problems, each a *routing.Problem: those of the rules, and of faults that are not
 // tolerated.
@@ -188,24 +199,21 @@ func (f *fleets) make(c *config.Config, secrets config.Secrets, activeSet plugin
 		Prices: f.settings.Prices,
 	}
 	found := faultsOf(c, secrets, activeSet)
-	var used []clientKey
+	var used []breakerKey
 	for _, p := range c.Providers {
 		if _, out := found[p.Name]; out {
 			continue
 		}
 		active, _ := activeSet.Of(p.Plugin) // else it has a fault
-		key, client, err := f.connect(p, active, secrets.For(p.Name))
+		keys, ways, err := f.connect(p, active, secrets.For(p.Name))
 		if err != nil {
 			found[p.Name] = fault{p.Plugin, "its part of the routing file does not fit its plugin", []*routing.Problem{
 				{At: p.At, What: strings.ReplaceAll(err.Error(), "\n", "; ")},
 			}}
 			continue
 		}
-		used = append(used, key)
-		fleet.Accounts[p.Name] = &attempt.Account{
-			Name: p.Name, Plugin: connector(p.Name, active), Egress: client, Settings: p.Settings, Failures: p.Failures,
-			Withheld: func(paymentID string) error { return active.For(paymentID).Sendable() },
-		}
+		used = append(used, keys...)
+		fleet.Accounts[p.Name] = ways.account(p)
 	}
 	rules, err := rulesOver(c, activeSet)
 	err = errors.Join(err, c.CheckCodes(slices.Sorted(maps.Keys(abi.FailureCodes))), found.intolerable(tolerated))
@@ -238,24 +246,43 @@ func unpinned(p *config.Provider, active plugin.Active) error {
 	return nil
 }
 
-func connector(account string, active plugin.Active) func(paymentID string) attempt.Connector {
-	return func(paymentID string) attempt.Connector { return generation{active.For(paymentID), account} }
-}
-
-// connect returns an account's client under its key, with one more user.
+// connect returns the ways of an account's active generations to its provider, each under its key, with one more user.
 func (f *fleets) connect(p *config.Provider, active plugin.Active,
 	secrets map[string]string,
-) (clientKey, *egress.Client, error) {
+) ([]breakerKey, *ways, error) {
 	settings, err := f.egress(p, active, secrets)
 	if err != nil {
-		return clientKey{}, nil, err
+		return nil, nil, err
 	}
-	key := keyOf(settings)
-	client, err := f.clients.LoadOrNew(key, func() (*egress.Client, error) {
+	stable := breakerKey{client: keyOf(settings), generation: active.Stable.Number()}
+	keys, found := []breakerKey{stable}, &ways{name: p.Name, active: active, now: f.settings.Now}
+	if found.stable, err = f.way(stable, settings); err != nil || active.Canary == nil {
+		return keys, found, err
+	}
+	canary := breakerKey{client: stable.client, generation: active.Canary.Number(), canary: true}
+	if found.canary, err = f.way(canary, settings); err != nil {
+		f.disconnect(keys)
+		return nil, nil, err
+	}
+	return append(keys, canary), found, nil
+}
+
+// way returns what a generation uses of an account's client. It is a user of that client.
+func (f *fleets) way(key breakerKey, settings egress.Settings) (*egress.Client, error) {
+	client, err := f.clients.LoadOrNew(key.client, func() (*egress.Client, error) {
 		settings.Admission = f.admission(settings)
 		return egress.New(settings)
 	})
-	return key, client, err
+	if err != nil {
+		return nil, err
+	}
+	return f.breakers.LoadOrNew(key, func() (*egress.Client, error) {
+		of, cooldown := "generation ", time.Duration(0)
+		if key.canary {
+			of, cooldown = "canary, generation ", canaryCooldown
+		}
+		return client.Beside(of+strconv.FormatInt(key.generation, 10), cooldown), nil
+	})
 }
 
 // admission returns the admission of an account with its credentials.
@@ -271,17 +298,17 @@ func (f *fleets) admission(s egress.Settings) *egress.Admission {
 	return there
 }
 
-// disconnect releases clients, and closes those without further users.
-func (f *fleets) disconnect(used []clientKey) {
+// disconnect releases what generations use of clients, and closes those clients without further users.
+func (f *fleets) disconnect(used []breakerKey) {
 	for _, key := range used {
-		if client, last := f.clients.Release(key); last {
+		f.breakers.Release(key)
+		if client, last := f.clients.Release(key.client); last {
 			client.Close()
 		}
 	}
 }
 
-// egress are the settings of an account's client. A canary shares the stable generation's client, so that the provider
-// has one breaker.
+// egress are the settings of an account's client. A canary shares the stable generation's, but for the breaker.
 func (f *fleets) egress(p *config.Provider, active plugin.Active,
 	secrets map[string]string,
 ) (egress.Settings, error) {
@@ -341,14 +368,18 @@ func count(n int) uint32 {
 }
 
 // Connector is a plugin's generation as attempts need it, for calls of no account.
-func Connector(g *plugin.Generation) attempt.Connector { return generation{g, ""} }
+func Connector(g *plugin.Generation) attempt.Connector { return generation{Generation: g} }
 
-// generation is a plugin's generation as one account uses it.
+// generation is a plugin's generation as one account uses it for one payment.
 type generation struct {
 	*plugin.Generation
 
 	account string
+	lot     attempt.Lot
 }
+
+// Lot implements attempt.Connector.
+func (g generation) Lot() attempt.Lot { return g.lot }
 
 // Begin implements attempt.Connector.
 func (g generation) Begin(call *abi.Call, merchant string) attempt.Steps {

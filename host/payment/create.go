@@ -61,11 +61,20 @@ func (s *session) place(ctx context.Context, p Payment, asked map[string]bool) (
 		if next, _ := p.Status.Next(Processing, p.Acted); next == Processing {
 			p.Status = Processing
 		}
-		end, err := s.driver.WhileExhausted(ctx, func(closed []attempt.Attempt) (attempt.Ending, error) {
-			end, err := s.flow(ctx, p, at, s.callFor(p, at, nil, time.Time{}), closed)
-			p = end.payment
-			return end.Ending, err
-		}, closed)
+		create := func(at attempt.Plan, closed []attempt.Attempt) (attempt.Ending, error) {
+			return s.driver.WhileExhausted(ctx, func(closed []attempt.Attempt) (attempt.Ending, error) {
+				end, err := s.flow(ctx, p, at, s.callFor(p, at, nil, time.Time{}), closed)
+				p = end.payment
+				return end.Ending, err
+			}, closed)
+		}
+		end, err := create(at, closed)
+		if err == nil && end.ToStable(end.Resolution(at.Operation)) {
+			if stable, able := account.Plan("", p.Kind.ABI(), abi.Role_ROLE_CREATE, ""); able {
+				at = stable
+				end, err = create(at, end.Closed)
+			}
+		}
 		if errors.Is(err, attempt.ErrExhausted) {
 			_, unsaved := s.save(ctx, p, end.Closed...)
 			return p, errors.Join(err, unsaved)

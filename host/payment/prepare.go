@@ -31,12 +31,22 @@ func (e *Engine) prepare(ctx context.Context, fleet *Fleet, p Payment) (preparat
 		}
 		made[name] = at.Prepare(ctx, e.callFor(p, at, nil, time.Time{}), p.Merchant)
 		reject := made[name].Reject()
+		if reject != nil && at.Connector.Lot().Canary && e.stablePrepares(ctx, account, p) {
+			return made, nil
+		}
 		if !strings.HasPrefix(reject.GetField(), "/") {
 			return made, nil
 		}
 		mistakes = append(mistakes, &invalid.Error{Field: reject.GetField(), Reason: reject.GetMessage()})
 	}
 	return made, errors.Join(mistakes...)
+}
+
+// stablePrepares reports whether the stable generation makes a request of what a canary rejects. The payment is made
+// then: it is no mistake in the order, and the payment goes on with the stable generation.
+func (e *Engine) stablePrepares(ctx context.Context, account *attempt.Account, p Payment) bool {
+	at, able := account.Plan("", p.Kind.ABI(), abi.Role_ROLE_CREATE, "")
+	return able && at.Prepare(ctx, e.callFor(p, at, nil, time.Time{}), p.Merchant).Reject() == nil
 }
 
 // take gives an account's preparation out, once.

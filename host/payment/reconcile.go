@@ -224,7 +224,7 @@ func (r *Reconciler) each(ctx context.Context, provider string, limit int,
 // look asks about one payment, unless something else is happening to it.
 func (r *Reconciler) look(ctx context.Context, due Payment) error {
 	account, known := r.engine.Fleet().Accounts[due.Provider]
-	if r.engine.driver.InFlight(attempt.OwnerID(due.ID)) || (known && account.Egress.Askable() != nil) {
+	if r.engine.driver.InFlight(attempt.OwnerID(due.ID)) || (known && account.Askable(due.ID) != nil) {
 		return nil
 	}
 	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},

@@ -8,11 +8,6 @@ import (
 	"payrouter/host/wasm"
 )
 
-// Worse is worse with the default settings.
-func Worse(stable, canary Figures) string {
-	return worse(stable, canary, CanarySettings{}.withDefaults())
-}
-
 // ErrorOfCompare is what the compare step finds against a manifest that replaces another, with some allowances.
 func (r *Registry) ErrorOfCompare(before, after *abi.Manifest, allow ...Allowance) error {
 	candidate := &Generation{manifest: after, module: &wasm.Module{}}

@@ -127,12 +127,13 @@ type pluginState struct {
 	recorder *recorder
 	// callbacks are recorded apart, within a share of the bytes: anyone may send them.
 	callbacks *recorder
-	// canary counts the attempts since there is one; nil without.
-	canary *canaryTally
 	// probation is of the last swap.
 	probation probation
-	events    []Event
-	decision  decision
+	// canary counts the results since there is one; nil without. formerCanary is the last that ended.
+	canary       *canaryTally
+	formerCanary *CanaryStatus
+	events       []Event
+	decision     decision
 	// undecided is why the decision of before the start is not known; nil where it is, or where there was none.
 	undecided error
 	// allowed are the differences that were accepted of generations that are active or warm, by digest.

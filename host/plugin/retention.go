@@ -39,7 +39,12 @@ func (r *Registry) retain(c change, former Active, decided decision) (dropped []
 		}
 	}
 	if c.active.Canary != former.Canary {
-		known.canary = newCanaryTally(c.active, r.settings.Now().UTC())
+		now := r.settings.Now().UTC()
+		if known.canary != nil {
+			known.formerCanary = known.canary.status(former.Share)
+			known.formerCanary.Ended = now
+		}
+		known.canary = newCanaryTally(c.active, r.settings.Canary, now)
 	}
 	if c.file != "" {
 		known.file = c.file

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"payrouter/host/plugin/sequential"
 	"payrouter/host/wasm"
 )
 
@@ -46,12 +47,18 @@ type GenerationStatus struct {
 
 // CanaryStatus describes a canary.
 type CanaryStatus struct {
-	Share int
-	Since time.Time
-	// Stable and Canary count attempts since then.
+	Digest string
+	Share  int
+	Since  time.Time
+	// Ended is when it was aborted or promoted; the zero time while it goes on.
+	Ended time.Time
+	// Stable and Canary are the results since then, of what was drawn between them.
 	Stable, Canary Figures
-	// MinAttempts and MaxPercent are its settings: see CanarySettings.
-	MinAttempts, MaxPercent int
+	Comparisons    []Comparison
+	// Verdict is Worse by the comparisons or for its faults, and AsGood by those of new payments alone.
+	Verdict sequential.Verdict
+	// Reason is why it is aborted; empty where its results gave none.
+	Reason string
 }
 
 // Status describes a plugin.
@@ -65,6 +72,8 @@ type Status struct {
 	Refusals []Refusal
 	// Canary is nil without one.
 	Canary *CanaryStatus
+	// FormerCanary is the last canary that ended since the router started; nil where none did.
+	FormerCanary *CanaryStatus
 	// Recorded flows, and their bytes.
 	Recorded, RecordedBytes int
 	// Events are the last steps, the oldest first.
@@ -118,8 +127,9 @@ func (r *Registry) status(name string, known *pluginState) Status {
 	}
 	slices.SortFunc(status.Generations, func(a, b GenerationStatus) int { return cmp.Compare(b.Number, a.Number) })
 	if known.canary != nil {
-		status.Canary = known.canary.status(active.Share, r.settings.Canary)
+		status.Canary = known.canary.status(active.Share)
 	}
+	status.FormerCanary = known.formerCanary
 	return status
 }
 
@@ -133,13 +143,4 @@ func stateOf(g *Generation, active Active, known *pluginState) State {
 		return Warm
 	}
 	return Draining
-}
-
-func (t *canaryTally) status(share int, settings CanarySettings) *CanaryStatus {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	return &CanaryStatus{
-		Share: share, Since: t.since, Stable: t.stable, Canary: t.canary,
-		MinAttempts: settings.MinAttempts, MaxPercent: settings.MaxPercent,
-	}
 }

@@ -255,11 +255,9 @@ func (r *Router) buildDriver(context.Context) error {
 	r.driver = attempt.NewDriver(r.journal, attempt.Settings{
 		SendWithin: s.SendWithin, Exhausted: r.exhausted, Now: s.Now, Logger: s.Logger,
 		Hold: r.journal.Hold, Doubtful: r.journal.Doubtful, Clock: r.journal.Clock,
-		Moment: func(m attempt.Moment) { s.Reached(string(m)) },
-		Observe: func(a attempt.Attempt) {
-			statistics.Observe(a)
-			r.registry.Observe(sampleOf(a))
-		},
+		Moment:  func(m attempt.Moment) { s.Reached(string(m)) },
+		Observe: statistics.Observe,
+		Ended:   func(id attempt.OwnerID, end attempt.Ending) { r.registry.Observe(sampleOf(id, end)) },
 	})
 	r.reader = account.NewReader(r.driver, payment.Accounts{Fleets: r.fleets})
 	r.quotes = quote.New(quote.Settings{Ask: r.reader.Quote, Now: s.Now, Logger: s.Logger})

@@ -1,20 +1,45 @@
 package router
 
 import (
+	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
 	"payrouter/host/plugin"
 )
 
-// sampleOf is the result that an attempt counts as for the generation that made it. A request that never left, or was
-// rejected by the host, is no failure of a plugin that prepared it; a failed prepare or interpret is.
-func sampleOf(a attempt.Attempt) plugin.Sample {
-	sample := plugin.Sample{Plugin: a.Plugin, Digest: a.Digest}
-	switch a.Event {
-	case attempt.Unanswered, attempt.Unable:
-		sample.Failed = true
-	case attempt.DeclinedSoft, attempt.DeclinedHard:
-		sample.Declined = true
-	case attempt.Accepted, attempt.NotSent, attempt.Refused, attempt.Duplicate, attempt.NotFound:
+// sampleOf is what a flow that is over counts as for the generation that served it.
+func sampleOf(id attempt.OwnerID, e attempt.Ending) plugin.Sample {
+	connector, role := e.Plan.Connector, e.Plan.Role
+	lot := connector.Lot()
+	return plugin.Sample{
+		Plugin: connector.Manifest().GetName(), Digest: connector.Digest(), Canary: lot.Canary, Share: lot.Share,
+		Owner: string(id), First: role == abi.Role_ROLE_CREATE || role == abi.Role_ROLE_UNSPECIFIED,
+		Result: resultOf(e), Took: e.Took, Fuel: e.Fuel,
 	}
-	return sample
+}
+
+func resultOf(e attempt.Ending) plugin.Result {
+	if e.PluginErr != nil {
+		return plugin.ResultOf(e.PluginErr)
+	}
+	switch e.Event {
+	case attempt.Accepted:
+		if e.Outcome.GetStatus() == abi.Status_STATUS_FAILED {
+			return plugin.Declined
+		}
+		return plugin.Succeeded
+	case attempt.DeclinedSoft, attempt.DeclinedHard, attempt.Refused, attempt.Duplicate, attempt.NotFound:
+		return plugin.Declined
+	case attempt.Unable:
+		if e.Withheld() {
+			return plugin.Nothing
+		}
+		return plugin.Declined // by the plugin
+	case attempt.Unanswered:
+		if e.Unread() {
+			return plugin.Unreadable
+		}
+		return plugin.Unknown
+	case attempt.NotSent:
+	}
+	return plugin.Nothing
 }

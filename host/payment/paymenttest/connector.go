@@ -33,6 +33,14 @@ func (c *connector) Begin(call *abi.Call, _ string) attempt.Steps {
 	return &steps{connector: c, call: call}
 }
 
+// Lot implements attempt.Connector.
+func (c *connector) Lot() attempt.Lot {
+	if drawn, is := c.Plugin.(interface{ Lot() attempt.Lot }); is {
+		return drawn.Lot()
+	}
+	return attempt.Lot{}
+}
+
 // Schemas implements attempt.Connector.
 func (c *connector) Schemas(operation string) (input, output *schema.Schema, err error) {
 	declared := abi.OperationOf(c.Manifest(), operation)

@@ -29,6 +29,7 @@ type Settings struct {
 	Random                io.Reader
 	Logger                *slog.Logger
 	Observe               func(attempt.Attempt)
+	Ended                 func(attempt.OwnerID, attempt.Ending)
 	Moment                func(attempt.Moment)
 
 	Snapshot    func(p payment.Payment) json.RawMessage
@@ -55,7 +56,8 @@ type Stack struct {
 func New(journal payment.Journal, fleet *payment.Fleet, s Settings) *Stack {
 	driver := attempt.NewDriver(journal, attempt.Settings{
 		SendWithin: s.SendWithin, ClockSkew: s.ClockSkew, Hold: s.Hold, Doubtful: s.Doubtful, Clock: s.Clock,
-		Exhausted: s.Exhausted, Now: s.Now, Random: s.Random, Logger: s.Logger, Observe: s.Observe, Moment: s.Moment,
+		Exhausted: s.Exhausted, Now: s.Now, Random: s.Random, Logger: s.Logger, Observe: s.Observe, Ended: s.Ended,
+		Moment: s.Moment,
 	})
 	stack := &Stack{Driver: driver, Fleets: &payment.Fleets{}}
 	stack.Fleets.Serve(fleet)
