@@ -16,8 +16,8 @@ LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 SBOM := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 BUF ?= go tool -modfile=tools/buf/go.mod buf
 
-.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm slowclients hostile newman fuzz-plugins
-.PHONY: vuln sbom reproducible clean FORCE
+.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm slowclients hostile newman
+.PHONY: fuzz-plugins vuln sbom reproducible clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

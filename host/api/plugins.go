@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/canary"
 	"payrouter/host/plugin/manifest"
 	"payrouter/host/plugin/replay"
 )
@@ -236,7 +237,7 @@ func pluginOf(s plugin.Status, events bool) Plugin {
 	return shown
 }
 
-func canaryOf(c *plugin.CanaryStatus) *PluginCanary {
+func canaryOf(c *canary.Status) *PluginCanary {
 	if c == nil {
 		return nil
 	}
@@ -258,7 +259,7 @@ func canaryOf(c *plugin.CanaryStatus) *PluginCanary {
 	return shown
 }
 
-func figuresOf(f plugin.Figures) PluginFigures {
+func figuresOf(f canary.Figures) PluginFigures {
 	return PluginFigures{
 		Payments: f.Payments, Succeeded: f.Succeeded, Declined: f.Declined, Unknown: f.Unknown, Unreadable: f.Unreadable,
 		Faults: f.Faulted, Busy: f.Busy, MedianMS: f.Median.Milliseconds(), P95MS: f.Slowest.Milliseconds(), Fuel: f.Fuel,

@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"strconv"
+
+	"payrouter/host/plugin/canary"
 )
 
 // Observe counts what became of a payment or a run for the canary of its plugin, if there is one. It does not block. A
 // canary that turns out worse is aborted.
-func (r *Registry) Observe(sample Sample) {
+func (r *Registry) Observe(sample canary.Sample) {
 	r.mutex.RLock()
-	var tally *canaryTally
+	var tally *canary.Tally
 	if known := r.states[sample.Plugin]; known != nil {
 		tally = known.canary
 	}
@@ -18,7 +20,7 @@ func (r *Registry) Observe(sample Sample) {
 	if tally == nil {
 		return
 	}
-	reason := tally.count(sample)
+	reason := tally.Count(sample)
 	if reason == "" {
 		return
 	}
@@ -54,7 +56,7 @@ func (r *Registry) Promote(ctx context.Context, name, by string) error {
 		}
 		t := r.trail(name, "promotion by "+by)
 		t.of(active.Canary)
-		t.done(StepCanary, "promoted: "+known.canary.figures())
+		t.done(StepCanary, "promoted: "+known.canary.Figures())
 		return change{name: name, active: Active{Stable: active.Canary}}, nil
 	})
 }
@@ -65,7 +67,7 @@ func (r *Registry) Abort(ctx context.Context, name, by string) error {
 }
 
 // abort ends a canary; with a tally, only the canary that it counts for.
-func (r *Registry) abort(ctx context.Context, name, source, reason string, tally *canaryTally) error {
+func (r *Registry) abort(ctx context.Context, name, source, reason string, tally *canary.Tally) error {
 	return r.change(ctx, name, source, StepCanary, func(active Active, known *pluginState) (change, error) {
 		if active.Canary == nil || tally != nil && known.canary != tally {
 			return change{}, noCanary()
@@ -74,7 +76,7 @@ func (r *Registry) abort(ctx context.Context, name, source, reason string, tally
 		t.of(active.Canary)
 		t.done(StepCanary,
 			"aborted"+because(reason)+", generation "+strconv.FormatInt(active.Canary.number, 10)+" drains: "+
-				known.canary.figures())
+				known.canary.Figures())
 		return change{name: name, active: Active{Stable: active.Stable}}, nil
 	})
 }

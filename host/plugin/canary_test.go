@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/canary"
 	"payrouter/host/plugin/sequential"
 )
 
@@ -28,32 +29,32 @@ func newTraffic(t *testing.T) *traffic {
 }
 
 // sample is the next payment at one side.
-func (f *traffic) sample(canary bool, result plugin.Result) plugin.Sample {
+func (f *traffic) sample(drawn bool, result canary.Result) canary.Sample {
 	f.count++
-	s := plugin.Sample{
-		Plugin: "hostile", Digest: f.stable.Digest(), Canary: canary, Share: 50, Owner: fmt.Sprint("pay_", f.count),
+	s := canary.Sample{
+		Plugin: "hostile", Digest: f.stable.Digest(), Canary: drawn, Share: 50, Owner: fmt.Sprint("pay_", f.count),
 		First: true, Result: result, Took: 20 * time.Millisecond, Fuel: 1000,
 	}
-	if canary {
+	if drawn {
 		s.Digest = f.canary.Digest()
 	}
 	return s
 }
 
 // drawn reports payments, of which one side's have a result and the other's succeed.
-func (f *traffic) drawn(payments int, ofCanary, ofStable plugin.Result) {
+func (f *traffic) drawn(payments int, ofCanary, ofStable canary.Result) {
 	for range payments {
-		canary := f.random.IntN(2) == 0
+		drawn := f.random.IntN(2) == 0
 		result := ofStable
-		if canary {
+		if drawn {
 			result = ofCanary
 		}
-		f.registry.Observe(f.sample(canary, result))
+		f.registry.Observe(f.sample(drawn, result))
 	}
 }
 
 // pairs reports a payment of each side, so many times.
-func (f *traffic) pairs(payments int, ofCanary, ofStable plugin.Result) {
+func (f *traffic) pairs(payments int, ofCanary, ofStable canary.Result) {
 	for range payments {
 		f.registry.Observe(f.sample(true, ofCanary))
 		f.registry.Observe(f.sample(false, ofStable))
@@ -66,7 +67,7 @@ func (f *traffic) status() plugin.Status {
 }
 
 // ends waits until the canary is no more, and returns how it did.
-func (f *traffic) ends(t *testing.T) plugin.CanaryStatus {
+func (f *traffic) ends(t *testing.T) canary.Status {
 	t.Helper()
 	require.Eventually(t, func() bool { return f.status().Canary == nil }, waiting, tick)
 	active, _ := f.registry.ActiveSet().Of("hostile")
@@ -79,26 +80,26 @@ func (f *traffic) ends(t *testing.T) plugin.CanaryStatus {
 func TestWorseCanaryIsAborted(t *testing.T) {
 	t.Parallel()
 	for claim, row := range map[string]struct {
-		result plugin.Result
+		result canary.Result
 		says   string
 	}{
-		"unreadable": {plugin.Unreadable, "it fails more often, of new payments"},
-		"unknown":    {plugin.Unknown, "it leaves payments unknown more often, of new payments"},
-		"declined":   {plugin.Declined, "it is declined more often, of new payments"},
-		"busy":       {plugin.Busy, "it fails more often, of new payments"},
+		"unreadable": {canary.Unreadable, "it fails more often, of new payments"},
+		"unknown":    {canary.Unknown, "it leaves payments unknown more often, of new payments"},
+		"declined":   {canary.Declined, "it is declined more often, of new payments"},
+		"busy":       {canary.Busy, "it fails more often, of new payments"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			f := newTraffic(t)
-			f.pairs(4, row.result, plugin.Succeeded)
+			f.pairs(4, row.result, canary.Succeeded)
 			going := f.status().Canary
 			require.NotNil(t, going, "so few prove nothing")
 			require.Equal(t, sequential.Undecided, going.Verdict)
 			require.Equal(t, 4, going.Canary.Payments)
-			require.Equal(t, plugin.Figures{
+			require.Equal(t, canary.Figures{
 				Payments: 4, Succeeded: 4, Median: 20 * time.Millisecond, Slowest: 20 * time.Millisecond, Fuel: 1000,
 			}, going.Stable)
-			f.pairs(3, row.result, plugin.Succeeded)
+			f.pairs(3, row.result, canary.Succeeded)
 			ended := f.ends(t)
 			require.Equal(t, sequential.Worse, ended.Verdict)
 			require.Contains(t, ended.Reason, row.says)
@@ -115,9 +116,9 @@ func TestEqualCanaryGoesOn(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
 	for range 20 {
-		f.drawn(80, plugin.Succeeded, plugin.Succeeded)
-		f.drawn(20, plugin.Unknown, plugin.Unknown)
-		f.drawn(20, plugin.Declined, plugin.Declined)
+		f.drawn(80, canary.Succeeded, canary.Succeeded)
+		f.drawn(20, canary.Unknown, canary.Unknown)
+		f.drawn(20, canary.Declined, canary.Declined)
 	}
 	status := f.status().Canary
 	require.NotNil(t, status)
@@ -133,18 +134,18 @@ func TestEqualCanaryGoesOn(t *testing.T) {
 func TestFaultsEndACanaryAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
-	again := f.sample(true, plugin.Faulted)
+	again := f.sample(true, canary.Faulted)
 	again.Share = 0
 	for range 20 {
 		f.registry.Observe(again)
 	}
 	for range 3 {
-		s := f.sample(true, plugin.Faulted)
+		s := f.sample(true, canary.Faulted)
 		s.Share = 0 // it is not compared
 		f.registry.Observe(s)
 	}
 	require.NotNil(t, f.status().Canary)
-	f.registry.Observe(f.sample(true, plugin.Faulted))
+	f.registry.Observe(f.sample(true, canary.Faulted))
 	require.Contains(t, f.ends(t).Reason, "fault of its own at 5 payments")
 }
 
@@ -152,9 +153,9 @@ func TestFaultsEndACanaryAtOnce(t *testing.T) {
 func TestFaultsOfBothSidesAreCompared(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
-	f.registry.Observe(f.sample(false, plugin.Faulted))
+	f.registry.Observe(f.sample(false, canary.Faulted))
 	for range 30 {
-		f.drawn(5, plugin.Faulted, plugin.Faulted)
+		f.drawn(5, canary.Faulted, canary.Faulted)
 	}
 	require.NotNil(t, f.status().Canary)
 }
@@ -165,14 +166,14 @@ func TestWhatIsNotCompared(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
 	for range 50 {
-		notDrawn, again := f.sample(true, plugin.Unknown), f.sample(true, plugin.Unknown)
-		other, former := f.sample(true, plugin.Unknown), f.sample(true, plugin.Unknown)
+		notDrawn, again := f.sample(true, canary.Unknown), f.sample(true, canary.Unknown)
+		other, former := f.sample(true, canary.Unknown), f.sample(true, canary.Unknown)
 		notDrawn.Share, other.Plugin, former.Digest = 0, "nobody", "none"
 		again.Owner = "pay_again"
-		for _, s := range []plugin.Sample{notDrawn, other, former, again, f.sample(true, plugin.Nothing)} {
+		for _, s := range []canary.Sample{notDrawn, other, former, again, f.sample(true, canary.Nothing)} {
 			f.registry.Observe(s)
 		}
-		f.registry.Observe(f.sample(false, plugin.Succeeded))
+		f.registry.Observe(f.sample(false, canary.Succeeded))
 	}
 	status := f.status().Canary
 	require.NotNil(t, status)
@@ -184,12 +185,12 @@ func TestWorseLookupsEndACanary(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
 	for range 40 {
-		for _, canary := range []bool{true, false} {
-			result := plugin.Succeeded
-			if canary {
-				result = plugin.Unreadable
+		for _, drawn := range []bool{true, false} {
+			result := canary.Succeeded
+			if drawn {
+				result = canary.Unreadable
 			}
-			made := f.sample(canary, plugin.Succeeded)
+			made := f.sample(drawn, canary.Succeeded)
 			look := made
 			look.First, look.Result = false, result
 			f.registry.Observe(made)

@@ -12,6 +12,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/plugin/budget"
+	"payrouter/host/plugin/canary"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/usage"
 	"payrouter/host/wasm"
@@ -49,7 +50,7 @@ type Settings struct {
 	// calls nothing.
 	Quarantined func(Quarantine)
 	// Canary decides when a canary is aborted.
-	Canary CanarySettings
+	Canary canary.Settings
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time
 	// Logger receives every step of a change. Nil discards.
@@ -65,7 +66,6 @@ func (s Settings) withDefaults() Settings {
 	if s.Quarantined == nil {
 		s.Quarantined = func(Quarantine) {}
 	}
-	s.Canary = s.Canary.withDefaults()
 	s.Isolation = s.Isolation.withDefaults()
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
@@ -130,8 +130,8 @@ type pluginState struct {
 	// probation is of the last swap.
 	probation probation
 	// canary counts the results since there is one; nil without. formerCanary is the last that ended.
-	canary       *canaryTally
-	formerCanary *CanaryStatus
+	canary       *canary.Tally
+	formerCanary *canary.Status
 	events       []Event
 	decision     decision
 	// undecided is why the decision of before the start is not known; nil where it is, or where there was none.

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"payrouter/host/plugin/canary"
 )
 
 // retain updates what is kept of a plugin after a change: the generation that was stable stays warm, and of the warm
@@ -41,10 +43,13 @@ func (r *Registry) retain(c change, former Active, decided decision) (dropped []
 	if c.active.Canary != former.Canary {
 		now := r.settings.Now().UTC()
 		if known.canary != nil {
-			known.formerCanary = known.canary.status(former.Share)
+			known.formerCanary = known.canary.Status(former.Share)
 			known.formerCanary.Ended = now
 		}
-		known.canary = newCanaryTally(c.active, r.settings.Canary, now)
+		known.canary = nil
+		if c.active.Canary != nil {
+			known.canary = canary.NewTally(c.active.Stable.Digest(), c.active.Canary.Digest(), r.settings.Canary, now)
+		}
 	}
 	if c.file != "" {
 		known.file = c.file

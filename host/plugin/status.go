@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"payrouter/host/plugin/sequential"
+	"payrouter/host/plugin/canary"
 	"payrouter/host/wasm"
 )
 
@@ -45,22 +45,6 @@ type GenerationStatus struct {
 	Quarantine *Quarantine
 }
 
-// CanaryStatus describes a canary.
-type CanaryStatus struct {
-	Digest string
-	Share  int
-	Since  time.Time
-	// Ended is when it was aborted or promoted; the zero time while it goes on.
-	Ended time.Time
-	// Stable and Canary are the results since then, of what was drawn between them.
-	Stable, Canary Figures
-	Comparisons    []Comparison
-	// Verdict is Worse by the comparisons or for its faults, and AsGood by those of new payments alone.
-	Verdict sequential.Verdict
-	// Reason is why it is aborted; empty where its results gave none.
-	Reason string
-}
-
 // Status describes a plugin.
 type Status struct {
 	Name, Title string
@@ -71,9 +55,9 @@ type Status struct {
 	// Refusals are what was refused under the plugin's name and is not active now, the latest first.
 	Refusals []Refusal
 	// Canary is nil without one.
-	Canary *CanaryStatus
+	Canary *canary.Status
 	// FormerCanary is the last canary that ended since the router started; nil where none did.
-	FormerCanary *CanaryStatus
+	FormerCanary *canary.Status
 	// Recorded flows, and their bytes.
 	Recorded, RecordedBytes int
 	// Events are the last steps, the oldest first.
@@ -127,7 +111,7 @@ func (r *Registry) status(name string, known *pluginState) Status {
 	}
 	slices.SortFunc(status.Generations, func(a, b GenerationStatus) int { return cmp.Compare(b.Number, a.Number) })
 	if known.canary != nil {
-		status.Canary = known.canary.status(active.Share)
+		status.Canary = known.canary.Status(active.Share)
 	}
 	status.FormerCanary = known.formerCanary
 	return status

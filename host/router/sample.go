@@ -3,43 +3,43 @@ package router
 import (
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
-	"payrouter/host/plugin"
+	"payrouter/host/plugin/canary"
 )
 
 // sampleOf is what a flow that is over counts as for the generation that served it.
-func sampleOf(id attempt.OwnerID, e attempt.Ending) plugin.Sample {
+func sampleOf(id attempt.OwnerID, e attempt.Ending) canary.Sample {
 	connector, role := e.Plan.Connector, e.Plan.Role
 	lot := connector.Lot()
-	return plugin.Sample{
+	return canary.Sample{
 		Plugin: connector.Manifest().GetName(), Digest: connector.Digest(), Canary: lot.Canary, Share: lot.Share,
 		Owner: string(id), First: role == abi.Role_ROLE_CREATE || role == abi.Role_ROLE_UNSPECIFIED,
 		Result: resultOf(e), Took: e.Took, Fuel: e.Fuel,
 	}
 }
 
-func resultOf(e attempt.Ending) plugin.Result {
+func resultOf(e attempt.Ending) canary.Result {
 	if e.PluginErr != nil {
-		return plugin.ResultOf(e.PluginErr)
+		return canary.ResultOf(e.PluginErr)
 	}
 	switch e.Event {
 	case attempt.Accepted:
 		if e.Outcome.GetStatus() == abi.Status_STATUS_FAILED {
-			return plugin.Declined
+			return canary.Declined
 		}
-		return plugin.Succeeded
+		return canary.Succeeded
 	case attempt.DeclinedSoft, attempt.DeclinedHard, attempt.Refused, attempt.Duplicate, attempt.NotFound:
-		return plugin.Declined
+		return canary.Declined
 	case attempt.Unable:
 		if e.Withheld() {
-			return plugin.Nothing
+			return canary.Nothing
 		}
-		return plugin.Declined // by the plugin
+		return canary.Declined // by the plugin
 	case attempt.Unanswered:
 		if e.Unread() {
-			return plugin.Unreadable
+			return canary.Unreadable
 		}
-		return plugin.Unknown
+		return canary.Unknown
 	case attempt.NotSent:
 	}
-	return plugin.Nothing
+	return canary.Nothing
 }

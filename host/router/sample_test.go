@@ -9,7 +9,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
-	"payrouter/host/plugin"
+	"payrouter/host/plugin/canary"
 	"payrouter/host/wasm"
 )
 
@@ -17,23 +17,23 @@ func TestWhatAFlowCountsAs(t *testing.T) {
 	t.Parallel()
 	for claim, row := range map[string]struct {
 		ending attempt.Ending
-		result plugin.Result
+		result canary.Result
 	}{
-		"taken":                {attempt.Ending{Event: attempt.Accepted, Outcome: &abi.Outcome{}}, plugin.Succeeded},
-		"declined":             {attempt.Ending{Event: attempt.DeclinedSoft}, plugin.Declined},
-		"declined for good":    {attempt.Ending{Event: attempt.DeclinedHard}, plugin.Declined},
-		"refused":              {attempt.Ending{Event: attempt.Refused}, plugin.Declined},
-		"not found":            {attempt.Ending{Event: attempt.NotFound}, plugin.Declined},
-		"rejected by a plugin": {attempt.Ending{Event: attempt.Unable}, plugin.Declined},
-		"no answer":            {attempt.Ending{Event: attempt.Unanswered}, plugin.Unknown},
-		"no connection":        {attempt.Ending{Event: attempt.NotSent}, plugin.Nothing},
-		"a trap":               {attempt.Ending{Event: attempt.Unanswered, PluginErr: errors.New("trap")}, plugin.Faulted},
+		"taken":                {attempt.Ending{Event: attempt.Accepted, Outcome: &abi.Outcome{}}, canary.Succeeded},
+		"declined":             {attempt.Ending{Event: attempt.DeclinedSoft}, canary.Declined},
+		"declined for good":    {attempt.Ending{Event: attempt.DeclinedHard}, canary.Declined},
+		"refused":              {attempt.Ending{Event: attempt.Refused}, canary.Declined},
+		"not found":            {attempt.Ending{Event: attempt.NotFound}, canary.Declined},
+		"rejected by a plugin": {attempt.Ending{Event: attempt.Unable}, canary.Declined},
+		"no answer":            {attempt.Ending{Event: attempt.Unanswered}, canary.Unknown},
+		"no connection":        {attempt.Ending{Event: attempt.NotSent}, canary.Nothing},
+		"a trap":               {attempt.Ending{Event: attempt.Unanswered, PluginErr: errors.New("trap")}, canary.Faulted},
 		"no instance": {
-			attempt.Ending{Event: attempt.Unable, PluginErr: fmt.Errorf("plugin: %w", wasm.ErrBusy)}, plugin.Busy,
+			attempt.Ending{Event: attempt.Unable, PluginErr: fmt.Errorf("plugin: %w", wasm.ErrBusy)}, canary.Busy,
 		},
-		"a router that is down": {attempt.Ending{Event: attempt.Unable, PluginErr: wasm.ErrClosed}, plugin.Nothing},
+		"a router that is down": {attempt.Ending{Event: attempt.Unable, PluginErr: wasm.ErrClosed}, canary.Nothing},
 		"taken, and failed": {
-			attempt.Ending{Event: attempt.Accepted, Outcome: &abi.Outcome{Status: abi.Status_STATUS_FAILED}}, plugin.Declined,
+			attempt.Ending{Event: attempt.Accepted, Outcome: &abi.Outcome{Status: abi.Status_STATUS_FAILED}}, canary.Declined,
 		},
 	} {
 		require.Equal(t, row.result, resultOf(row.ending), claim)

@@ -59,8 +59,8 @@ type Round struct {
 	Alone, Beside report.Percentiles
 	// Payments were begun by honest clients, and Failed of them not answered 201.
 	Payments, Failed int
-	// Calm is the memory before the hostile payments, Most the most beside them.
-	Calm, Most int64
+	// Before is the memory before the hostile payments, Most the most beside them.
+	Before, Most int64
 	CPU        time.Duration
 	// Outcomes are those of hostile payments or callbacks.
 	Outcomes map[string]int
@@ -136,7 +136,7 @@ func measure(ctx context.Context, s Settings, reached *providers, dir string, mo
 		return round, err
 	}
 	before := opened.router.Usage()
-	round.Calm = before.Resident
+	round.Before = before.Resident
 
 	beside, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -208,7 +208,7 @@ const (
 	mostRatio = 2.0
 	// equal is a difference of two p99 that is none, in milliseconds.
 	equal = 20.0
-	// mostMemory is above the calm, in bytes.
+	// mostMemory is above that of before, in bytes.
 	mostMemory = 200 << 20
 	// mostServing is how long a plugin that always fails may be sent payments.
 	mostServing = 2 * time.Second
@@ -223,7 +223,7 @@ func (f Finding) beside(of func(report.Percentiles) float64) float64 {
 }
 
 func (f Finding) memory() int64 {
-	return int64(f.median(func(r Round) float64 { return float64(r.Most - r.Calm) }))
+	return int64(f.median(func(r Round) float64 { return float64(r.Most - r.Before) }))
 }
 
 func (f Finding) quarantined() time.Duration {

@@ -37,7 +37,7 @@ func TestHonestPaymentsSurviveHostileOnes(t *testing.T) {
 	require.Len(t, found.Findings, 3)
 	for _, finding := range found.Findings {
 		require.Zero(t, finding.Rounds[0].Failed, finding)
-		require.Positive(t, finding.Rounds[0].Calm, finding)
+		require.Positive(t, finding.Rounds[0].Before, finding)
 	}
 	require.Positive(t, found.Findings[0].outcomes()["succeeded"], found.Findings[0])
 	require.Zero(t, found.Findings[0].outcomes()["unknown"], found.Findings[0])
@@ -73,7 +73,7 @@ func TestWhatBreaksThePromise(t *testing.T) {
 		"little in milliseconds": {Round{Alone: at(5), Beside: at(24)}, false, ""},
 		"slower":                 {Round{Alone: at(100), Beside: at(201)}, false, "2.0 times"},
 		"a payment failed":       {Round{Payments: 7, Failed: 1}, false, "1 of 7"},
-		"memory":                 {Round{Calm: 1 << 20, Most: 202 << 20}, false, "201 MiB"},
+		"memory":                 {Round{Before: 1 << 20, Most: 202 << 20}, false, "201 MiB"},
 		"never in quarantine":    {Round{}, true, "never"},
 		"late in quarantine":     {Round{Quarantined: 3 * time.Second}, true, "3s"},
 		"soon in quarantine":     {Round{Quarantined: time.Second}, true, ""},

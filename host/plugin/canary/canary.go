@@ -1,4 +1,6 @@
-package plugin
+// Package canary decides when a canary is worse than the generation beside it: by the results of the payments that were
+// drawn between them, in sequential tests with stated error rates, and at once by faults of its own.
+package canary
 
 import (
 	"cmp"
@@ -13,8 +15,8 @@ import (
 	"payrouter/host/wasm"
 )
 
-// CanarySettings decide when a canary is aborted. Zero fields take the defaults that they name.
-type CanarySettings struct {
+// Settings decide when a canary is aborted. Zero fields take the defaults that they name.
+type Settings struct {
 	// Alpha is the probability at most that a canary which is as good as the stable generation is aborted for its
 	// results, however long it lasts. 0 means 0.05.
 	Alpha float64
@@ -28,7 +30,7 @@ type CanarySettings struct {
 	Faults int
 }
 
-func (c CanarySettings) withDefaults() CanarySettings {
+func (c Settings) withDefaults() Settings {
 	c.Alpha = cmp.Or(c.Alpha, 0.05)
 	c.Beta = cmp.Or(c.Beta, 0.05)
 	c.Faults = cmp.Or(c.Faults, 5)
@@ -59,16 +61,19 @@ const (
 
 // ResultOf is what the error of a plugin's call comes to.
 func ResultOf(err error) Result {
-	if _, withheld := errors.AsType[*WithheldError](err); withheld {
+	if _, withheld := errors.AsType[withheld](err); withheld || errors.Is(err, wasm.ErrBusy) {
 		return Busy
 	}
-	switch {
-	case errors.Is(err, wasm.ErrBusy):
-		return Busy
-	case errors.Is(err, wasm.ErrClosed):
+	if errors.Is(err, wasm.ErrClosed) {
 		return Nothing
 	}
 	return Faulted
+}
+
+// withheld is an error of a call that was not made, to spare the machine.
+type withheld interface {
+	error
+	Withheld() string
 }
 
 // Sample is what became of one flow of a payment or a run.
@@ -106,6 +111,22 @@ type Comparison struct {
 	// Statistic and Bound are logarithms: see package sequential.
 	Statistic, Bound float64
 	Verdict          sequential.Verdict
+}
+
+// Status describes a canary.
+type Status struct {
+	Digest string
+	Share  int
+	Since  time.Time
+	// Ended is when it was aborted or promoted; the zero time while it goes on.
+	Ended time.Time
+	// Stable and Canary are the results since then, of what was drawn between them.
+	Stable, Canary Figures
+	Comparisons    []Comparison
+	// Verdict is Worse by the comparisons or for its faults, and AsGood by those of new payments alone.
+	Verdict sequential.Verdict
+	// Reason is why it is aborted; empty where its results gave none.
+	Reason string
 }
 
 // kinds of bad results: each has a test of its own, so that what is rare at the stable generation is not hidden by what
@@ -186,11 +207,11 @@ func (p *phase) takes(owner string) bool {
 	return true
 }
 
-// canaryTally counts the results of a canary and of the stable generation since the canary began, and compares them. It
+// Tally counts the results of a canary and of the stable generation since the canary began, and compares them. It
 // is safe for concurrent use.
-type canaryTally struct {
+type Tally struct {
 	since        time.Time
-	settings     CanarySettings
+	settings     Settings
 	stableDigest string
 	canaryDigest string
 
@@ -203,12 +224,11 @@ type canaryTally struct {
 	reason        string // why it is aborted; empty while it goes on
 }
 
-func newCanaryTally(active Active, settings CanarySettings, now time.Time) *canaryTally {
-	if active.Canary == nil {
-		return nil
-	}
-	t := &canaryTally{
-		since: now, settings: settings, stableDigest: active.Stable.Digest(), canaryDigest: active.Canary.Digest(),
+// NewTally begins to count for a canary and the generation beside it, which their digests name.
+func NewTally(stableDigest, canaryDigest string, settings Settings, now time.Time) *Tally {
+	settings = settings.withDefaults()
+	t := &Tally{
+		since: now, settings: settings, stableDigest: stableDigest, canaryDigest: canaryDigest,
 		faulted: map[string]struct{}{},
 	}
 	for _, p := range []*phase{&t.first, &t.later} {
@@ -221,8 +241,8 @@ func newCanaryTally(active Active, settings CanarySettings, now time.Time) *cana
 	return t
 }
 
-// count adds a sample, and returns the reason to abort the canary, once.
-func (t *canaryTally) count(sample Sample) string {
+// Count adds a sample, and returns the reason to abort the canary, once.
+func (t *Tally) Count(sample Sample) string {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	digest := t.stableDigest
@@ -239,7 +259,7 @@ func (t *canaryTally) count(sample Sample) string {
 	return t.reason
 }
 
-func (t *canaryTally) countFault(sample Sample) {
+func (t *Tally) countFault(sample Sample) {
 	if sample.Result != Faulted {
 		return
 	}
@@ -256,7 +276,7 @@ func (t *canaryTally) countFault(sample Sample) {
 	}
 }
 
-func (t *canaryTally) compare(sample Sample) {
+func (t *Tally) compare(sample Sample) {
 	of, what := &t.later, "what is asked about payments later"
 	if sample.First {
 		of, what = &t.first, "new payments"
@@ -281,8 +301,8 @@ func (t *canaryTally) compare(sample Sample) {
 	}
 }
 
-// figures are both sides' in a sentence.
-func (t *canaryTally) figures() string {
+// Figures are both sides' in a sentence.
+func (t *Tally) Figures() string {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	return "canary " + t.canary.figures().String() + "; stable " + t.stable.figures().String()
@@ -309,11 +329,11 @@ func (f Figures) String() string {
 	return strings.Join(said, ", ")
 }
 
-// status describes the canary as it stands.
-func (t *canaryTally) status(share int) *CanaryStatus {
+// Status describes the canary as it stands, with the percentage of payments that it gets.
+func (t *Tally) Status(share int) *Status {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	s := &CanaryStatus{
+	s := &Status{
 		Share: share, Since: t.since, Stable: t.stable.figures(), Canary: t.canary.figures(), Reason: t.reason,
 		Digest: t.canaryDigest, Verdict: sequential.AsGood,
 	}
