@@ -190,6 +190,24 @@ func TestASwapAfterAStartIsUnproven(t *testing.T) {
 	})
 }
 
+// What was recorded before a restart is what a swap after it is compared with.
+func TestASwapAfterARestartIsComparedWithWhatWasRecorded(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	paid := w.create(byPayPlay)
+	w.stop()
+	require.NoError(t, w.end())
+
+	again := build(t, plan{beside: w})
+	require.Positive(t, again.plugin("payplay").Recorded)
+	other := again.put("payplay", "", astray(t))
+	require.Equal(t, 409, other.status, string(other.body))
+	refused := read[api.Problem](t, other)
+	require.Equal(t, "urn:payrouter:problem:plugin-differs", refused.Type)
+	require.Equal(t, paid.ID, refused.Plugin.Shadow.Examples[0].PaymentID)
+	require.Equal(t, 200, again.put("payplay", "", marked(shipped(t, "payplay"), "a")).status)
+}
+
 // Before a module is sent anywhere, the command shows the same table, and fails where something is looser.
 func TestPluginDiff(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,8 @@ type serveCommand struct {
 	KeepPlugins int `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
 	RecordCalls int `default:"100" help:"Recorded flows of each operation of a plugin; -1 for none."`
 
+	RecordFor time.Duration `default:"720h" help:"How long a recorded flow is kept, which has a payer's data."`
+
 	Data    string `default:"data" type:"path" help:"Folder of the journal, and of uploaded and compiled plugins."`
 	Witness string `type:"path" help:"File of the journal's last commit; in the data folder by default."`
 
@@ -106,7 +108,7 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 		Listen:  s.public(s.Listen), Admin: s.admin(), PublicURL: s.PublicURL,
 		Routing: s.Routing, Environ: h.environ, Watch: s.Watch, EnvFile: s.EnvFile, Hangups: hangups,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
-		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
+		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, RecordFor: s.RecordFor, Data: s.Data, Witness: s.Witness,
 		CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
 		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,
 		WebhooksToPrivate: s.WebhooksToPrivate, Version: version, Now: h.now, Logger: h.log, Reached: armed.reach,

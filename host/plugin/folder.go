@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -38,6 +39,11 @@ func (r *Registry) LoadDir(ctx context.Context, dir string) error {
 		r.stateFor(name).undecided = err
 	}
 	r.mutex.Unlock()
+	for _, names := range []iter.Seq[string]{maps.Keys(decisions), maps.Keys(unreadable)} {
+		for name := range names {
+			r.readRecordings(name)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(unreadable)) {
 		r.trail(name, keptSource).note(StepRead, "", unreadable[name])
 		problems = append(problems, unreadable[name])

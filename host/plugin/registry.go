@@ -26,12 +26,14 @@ type Settings struct {
 	RequireSignature bool
 	// Keep is how many former generations of a plugin stay warm for a rollback. 0 and less mean none.
 	Keep int
-	// Dir is the folder for what survives a restart: the modules that are active, which they are and by whom, and what
-	// was refused. Empty means that nothing does.
+	// Dir is the folder for what survives a restart: the modules that are active, which they are and by whom, what was
+	// refused, and recordings. Empty means that nothing does.
 	Dir string
-	// Record is how many flows of each operation of a plugin are recorded, in memory, and how many callbacks of each
-	// result. 0 and less mean none.
+	// Record is how many flows of each operation of a plugin are recorded, and how many callbacks of each result. 0 and
+	// less mean none.
 	Record int
+	// RecordFor is how long a recording is kept: it has payers' data. 0 means 30 days.
+	RecordFor time.Duration
 	// RecordBytes bounds the recorded flows of one plugin; its callbacks take a quarter as much more. 0 means 4 MiB.
 	RecordBytes int
 	// FuelPercent is how much more fuel than before a candidate may use on recorded flows. 0 means 50.
@@ -46,6 +48,7 @@ type Settings struct {
 
 func (s Settings) withDefaults() Settings {
 	s.RecordBytes = cmp.Or(s.RecordBytes, 4<<20)
+	s.RecordFor = cmp.Or(s.RecordFor, 30*24*time.Hour)
 	s.FuelPercent = cmp.Or(s.FuelPercent, 50)
 	s.Canary = s.Canary.withDefaults()
 	if s.Now == nil {
@@ -102,6 +105,8 @@ type pluginState struct {
 	recorder *recorder
 	// callbacks are recorded apart, within a share of the bytes: anyone may send them.
 	callbacks *recorder
+	// files have both outlast a restart.
+	files []*recordingFile
 	// canary counts the attempts since there is one; nil without.
 	canary   *canaryTally
 	events   []Event
@@ -141,10 +146,10 @@ func (r *Registry) stateFor(name string) *pluginState {
 	known := r.states[name]
 	if known == nil {
 		s := r.settings
+		flows, callbacks := newRecorder(s, s.RecordBytes), newRecorder(s, s.RecordBytes/callbackShare)
 		known = &pluginState{
-			recorder:  newRecorder(s.Record, s.RecordBytes, s.Now),
-			callbacks: newRecorder(s.Record, s.RecordBytes/callbackShare, s.Now),
-			allowed:   map[string][]Allowance{},
+			recorder: flows, callbacks: callbacks, files: r.recordingFiles(name, flows, callbacks),
+			allowed: map[string][]Allowance{},
 		}
 		r.states[name] = known
 	}

@@ -55,8 +55,9 @@ type Settings struct {
 	// PluginKeys are those whose signatures of plugins are believed; RequireSignature takes signed plugins only.
 	PluginKeys       signature.Keys
 	RequireSignature bool
-	// KeepPlugins and RecordCalls are plugin.Settings' Keep and Record.
+	// KeepPlugins, RecordCalls and RecordFor are plugin.Settings' Keep, Record and RecordFor.
 	KeepPlugins, RecordCalls int
+	RecordFor                time.Duration
 	// Data is the folder of the journal, and Witness the file that holds its last commit; empty is one in Data.
 	Data, Witness string
 	// CreateTimeout is how long a create waits for its first settled step, and Grace how long a shutdown waits.
@@ -192,7 +193,7 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
 	registry, unload, err := newRegistry(cache, plugin.Settings{
 		Keys: s.PluginKeys, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
-		Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
+		RecordFor: s.RecordFor, Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
 	}, s.Logger)
 	if err != nil {
 		return err
@@ -364,7 +365,7 @@ func (r *Router) background() []func(context.Context) {
 	})
 	all := []func(context.Context){
 		r.keys.Run, r.keepRecovering, payment.NewReconciler(r.engine, s.Reconciler).Run, r.inbox.Run, sender.Run,
-		r.keepReloading,
+		r.keepReloading, r.registry.KeepRecordings,
 	}
 	if s.Watch {
 		all = append(all, r.manager.Run, r.watchPlugins)
