@@ -190,6 +190,32 @@ func TestASwapAfterAStartIsUnproven(t *testing.T) {
 	})
 }
 
+// A module brings its vectors: without any recorded payment they show whether it does what its provider documents.
+func TestAModuleIsProvenByItsVectors(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	path := filepath.Join(t.TempDir(), "paygrt.wasm")
+	require.NoError(t, os.WriteFile(path, shipped(t, "paygrt"), 0o600))
+	var stdout bytes.Buffer
+	embed := &pluginEmbedCommand{File: path, Vectors: "../../plugins/paygrt/testdata"}
+	require.NoError(t, embed.Run(&host{ctx: t.Context(), stdout: &stdout}))
+	require.Contains(t, stdout.String(), "paygrt.wasm has 47 vectors, sha256 ")
+	good, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	bad := w.put("paygrt", "", bytes.ReplaceAll(good, []byte(`"status": "failed"`), []byte(`"status": "fallen"`)))
+	require.Equal(t, 422, bad.status, string(bad.body))
+	refused := read[api.Problem](t, bad)
+	require.Equal(t, "urn:payrouter:problem:plugin-check", refused.Type)
+	require.Equal(t, "check", refused.Plugin.Steps[len(refused.Plugin.Steps)-1].Step)
+
+	taken := w.put("paygrt", "", good)
+	require.Equal(t, 200, taken.status, string(taken.body))
+	require.Equal(t, sum(good), w.serving("paygrt"))
+	require.Contains(t, stdout.String(), sum(good))
+	require.Empty(t, w.plugin("paygrt").Admitted.Allowed)
+}
+
 // What was recorded before a restart is what a swap after it is compared with.
 func TestASwapAfterARestartIsComparedWithWhatWasRecorded(t *testing.T) {
 	t.Parallel()

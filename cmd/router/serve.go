@@ -30,6 +30,8 @@ type serveCommand struct {
 
 	RequireSignature bool `help:"Take only plugins that are signed with a --plugin-key."`
 
+	RequireCheck bool `help:"Take only plugins that pass router plugin check with vectors in the module."`
+
 	KeepPlugins int `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
 	RecordCalls int `default:"100" help:"Recorded flows of each operation of a plugin; -1 for none."`
 
@@ -108,6 +110,7 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 		Listen:  s.public(s.Listen), Admin: s.admin(), PublicURL: s.PublicURL,
 		Routing: s.Routing, Environ: h.environ, Watch: s.Watch, EnvFile: s.EnvFile, Hangups: hangups,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
+		RequireCheck: s.RequireCheck,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, RecordFor: s.RecordFor, Data: s.Data, Witness: s.Witness,
 		CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
 		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,

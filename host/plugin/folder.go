@@ -170,6 +170,11 @@ func (r *Registry) loadCandidate(ctx context.Context, c Candidate, t *trail) err
 		return err
 	}
 	defer generation.Release()
+	if !c.kept {
+		if _, err := r.check(ctx, c, generation, t); err != nil {
+			return err
+		}
+	}
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	if err := r.compare(c, generation, nil, nil); err != nil {

@@ -33,7 +33,7 @@ const (
 	AllowOlder   Allowance = "older"
 	// AllowManifest: the manifest lets the host do more than the active one.
 	AllowManifest Allowance = Allowance(manifest.AllowManifest)
-	// AllowUnproven: nothing is recorded that it could be compared by.
+	// AllowUnproven: nothing is recorded that it could be compared by, and it has no vectors.
 	AllowUnproven Allowance = "unproven"
 )
 
@@ -65,6 +65,8 @@ type Candidate struct {
 	file string
 	// kept: it was active before the router was started, so that it is not compared with another generation.
 	kept bool
+	// checked: its vectors hold.
+	checked bool
 }
 
 func (c Candidate) allows(what Allowance) bool { return slices.Contains(c.Allow, what) }
@@ -122,6 +124,9 @@ func (r *Registry) Install(ctx context.Context, c Candidate) (Report, error) {
 		defer generation.Release()
 		report.Name, report.Version = generation.manifest.GetName(), generation.manifest.GetVersion()
 		report.Generation = generation.number
+		c.checked, err = r.check(ctx, c, generation, t)
+	}
+	if err == nil {
 		err = r.activate(ctx, c, t, generation, &report)
 	}
 	if err != nil {

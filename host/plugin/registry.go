@@ -24,6 +24,8 @@ type Settings struct {
 	Keys signature.Keys
 	// RequireSignature refuses modules that are not signed with one of the Keys.
 	RequireSignature bool
+	// RequireCheck refuses candidates that have no vectors in them; those that were active before the start serve.
+	RequireCheck bool
 	// Keep is how many former generations of a plugin stay warm for a rollback. 0 and less mean none.
 	Keep int
 	// Dir is the folder for what survives a restart: the modules that are active, which they are and by whom, what was

@@ -55,6 +55,8 @@ type Settings struct {
 	// PluginKeys are those whose signatures of plugins are believed; RequireSignature takes signed plugins only.
 	PluginKeys       signature.Keys
 	RequireSignature bool
+	// RequireCheck takes plugins with vectors only, and plays them.
+	RequireCheck bool
 	// KeepPlugins, RecordCalls and RecordFor are plugin.Settings' Keep, Record and RecordFor.
 	KeepPlugins, RecordCalls int
 	RecordFor                time.Duration
@@ -192,7 +194,7 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	s := r.settings
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
 	registry, unload, err := newRegistry(cache, plugin.Settings{
-		Keys: s.PluginKeys, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
+		Keys: s.PluginKeys, RequireSignature: s.RequireSignature, RequireCheck: s.RequireCheck, Keep: s.KeepPlugins, Record: s.RecordCalls,
 		RecordFor: s.RecordFor, Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
 	}, s.Logger)
 	if err != nil {
