@@ -386,6 +386,44 @@ func TestPinnedPluginsStay(t *testing.T) {
 	w.create(byPayPlay)
 }
 
+// A deployment admits modules by its routing file, without a call of the API and without a data folder of before.
+func TestTheRoutingFileAdmitsModules(t *testing.T) {
+	t.Parallel()
+	file, text := ownRouting(t)
+	name := func(allow string, modules ...[]byte) {
+		digests := make([]string, len(modules))
+		for i, code := range modules {
+			digests[i] = sum(code)
+		}
+		named := fmt.Sprintf("%s\nplugins:\n  payplay: {digests: [%s], allow: [%s]}\n", text,
+			strings.Join(digests, ", "), allow)
+		require.NoError(t, os.WriteFile(file, []byte(named), 0o600))
+	}
+	name("", shipped(t, "paygrt"))
+	dir := folderOfPlugins(t, nil)
+	w := build(t, plan{command: serveCommand{Routing: file, Plugins: dir, Watch: true}})
+	require.Empty(t, w.serving("payplay"))
+	require.Contains(t, fmt.Sprint(w.plugin("payplay").Events), "digest not pinned")
+
+	name("manifest, unproven", shipped(t, "payplay"), loosened(t))
+	require.Eventually(t, func() bool { return w.serving("payplay") == sum(shipped(t, "payplay")) }, time.Minute,
+		5*time.Millisecond)
+	w.create(byPayPlay)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "payplay.wasm"), loosened(t), 0o600))
+	require.Eventually(t, func() bool { return w.serving("payplay") == sum(loosened(t)) }, time.Minute,
+		5*time.Millisecond)
+	require.Equal(t, []string{"manifest", "unproven"}, w.plugin("payplay").Admitted.Allowed)
+	require.Contains(t, string(w.ask("GET", w.router+"/v1/audit?act=plugin.replace_file", "").body),
+		`"allowed":["manifest","unproven"]`)
+	a := w.put("payplay", "", marked(shipped(t, "payplay"), "a"))
+	require.Equal(t, "urn:payrouter:problem:plugin-not-pinned", read[api.Problem](t, a).Type)
+
+	name("nothing", loosened(t))
+	require.Eventually(t, func() bool {
+		return strings.Contains(string(w.ask("GET", w.router+"/v1/config", "").body), "is nothing that may be allowed")
+	}, time.Minute, 5*time.Millisecond)
+}
+
 // What made an attempt answers it again as the journal has it; what would answer otherwise is shown.
 func TestAttemptsAreReplayed(t *testing.T) {
 	t.Parallel()

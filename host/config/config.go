@@ -34,6 +34,8 @@ type Config struct {
 	Version string
 	// Providers in the order of the file.
 	Providers []*Provider
+	// Plugins are by the name in the plugin's manifest.
+	Plugins map[string]*Plugin
 	Rules     routing.Document
 }
 
@@ -148,9 +150,12 @@ func Read(file string, text []byte, environ []string) (*Config, error) {
 		return nil, err
 	}
 	root := view{src: src, value: effective}
-	root.members("the file", []string{"providers", "rules", "groups", "approval"}, func(key string, v view) {
-		if key == "providers" {
+	root.members("the file", []string{"providers", "plugins", "rules", "groups", "approval"}, func(key string, v view) {
+		switch key {
+		case "providers":
 			config.Providers = v.providers()
+		case "plugins":
+			config.Plugins = v.plugins()
 		}
 	})
 	if len(config.Providers) == 0 {

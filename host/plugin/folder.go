@@ -171,6 +171,7 @@ func (r *Registry) loadCandidate(ctx context.Context, c Candidate, t *trail) err
 	}
 	defer generation.Release()
 	if !c.kept {
+		c = r.permitted(c, generation, t)
 		if _, err := r.check(ctx, c, generation, t); err != nil {
 			return err
 		}
@@ -179,6 +180,9 @@ func (r *Registry) loadCandidate(ctx context.Context, c Candidate, t *trail) err
 	defer r.changing.Unlock()
 	if err := r.compare(c, generation, nil, nil); err != nil {
 		return t.failed(StepCompare, err)
+	}
+	if err := r.pinned(generation.manifest.GetName(), generation.Digest()); err != nil && !c.kept {
+		return t.failed(StepPin, err)
 	}
 	return r.serve(ctx, t, change{
 		name: generation.manifest.GetName(), active: Active{Stable: generation}, code: c.Code,

@@ -85,6 +85,8 @@ type Report struct {
 	Generation            int64
 	// Unchanged: it is active already, and nothing was done.
 	Unchanged bool
+	// Allowed are the differences that did not stop it, the candidate's and the configuration's.
+	Allowed []Allowance
 	// Steps were taken, the last of which may have failed.
 	Steps []Event
 	// Changes are the differences from the active generation's manifest, as manifest.Compare has them; at most
@@ -124,6 +126,8 @@ func (r *Registry) Install(ctx context.Context, c Candidate) (Report, error) {
 		defer generation.Release()
 		report.Name, report.Version = generation.manifest.GetName(), generation.manifest.GetVersion()
 		report.Generation = generation.number
+		c = r.permitted(c, generation, t)
+		report.Allowed = c.Allow
 		c.checked, err = r.check(ctx, c, generation, t)
 	}
 	if err == nil {

@@ -18,6 +18,8 @@ import (
 
 // Settings of a registry. Zero fields have the meaning that they name.
 type Settings struct {
+	// Policies are by the plugin's name, for the start: from Bind on the configuration has them.
+	Policies map[string]Policy
 	// Limits bound the plugins' guests.
 	Limits wasm.Limits
 	// Keys are the keys whose signatures are trusted.
@@ -65,8 +67,10 @@ type Configuration interface {
 	// Adopt is called before an active set takes effect, one set at a time. Its error, say that a manifest does not fit
 	// the configuration, cancels the change. It must not change the registry.
 	Adopt(ctx context.Context, active ActiveSet) error
-	// Pinned reports whether the configuration allows a module of a plugin.
+	// Pinned reports whether the configuration's accounts allow a module of a plugin.
 	Pinned(name, digest string) bool
+	// Policy is what the configuration names of a plugin itself.
+	Policy(name string) Policy
 }
 
 // Registry has the generations of each plugin: those that are active, and those that are kept for a while. It is safe

@@ -194,6 +194,7 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	s := r.settings
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
 	registry, unload, err := newRegistry(cache, plugin.Settings{
+		Policies: s.policies(),
 		Keys: s.PluginKeys, RequireSignature: s.RequireSignature, RequireCheck: s.RequireCheck, Keep: s.KeepPlugins, Record: s.RecordCalls,
 		RecordFor: s.RecordFor, Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
 	}, s.Logger)
@@ -209,6 +210,20 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 		r.log.Error("plugins are missing: the others serve", slog.Any("problems", err))
 	}
 	return nil
+}
+
+// policies are what the routing file names of plugins, for the start: an account's plugin must be there before the
+// configuration can be active. A file with mistakes has none; openConfiguration reports it.
+func (s Settings) policies() map[string]plugin.Policy {
+	named, err := config.Load(s.Routing, s.Environ)
+	if err != nil {
+		return nil
+	}
+	policies := map[string]plugin.Policy{}
+	for name := range named.Plugins {
+		policies[name] = live.PolicyOf(named, name)
+	}
+	return policies
 }
 
 // LoadPlugins compiles every module of a folder, and takes all of them or none. unload closes the registry and the
