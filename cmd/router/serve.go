@@ -111,7 +111,7 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 		Routing: s.Routing, Environ: h.environ, Watch: s.Watch, EnvFile: s.EnvFile, Hangups: hangups,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		RequireCheck: s.RequireCheck,
-		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, RecordFor: s.RecordFor, Data: s.Data, Witness: s.Witness,
+		KeepPlugins:  s.KeepPlugins, RecordCalls: s.RecordCalls, RecordFor: s.RecordFor, Data: s.Data, Witness: s.Witness,
 		CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
 		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,
 		WebhooksToPrivate: s.WebhooksToPrivate, Version: version, Now: h.now, Logger: h.log, Reached: armed.reach,

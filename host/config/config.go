@@ -36,7 +36,7 @@ type Config struct {
 	Providers []*Provider
 	// Plugins are by the name in the plugin's manifest.
 	Plugins map[string]*Plugin
-	Rules     routing.Document
+	Rules   routing.Document
 }
 
 // Provider is an account on a plugin.

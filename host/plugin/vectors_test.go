@@ -41,7 +41,7 @@ func withVectors(t *testing.T, code []byte, text, by string) []byte {
 	require.NoError(t, err)
 	made, err := vector.Embed(code, vectors)
 	require.NoError(t, err)
-	require.Equal(t, len(text), len(by), "sections have lengths")
+	require.Len(t, by, len(text), "sections have lengths")
 	made = append(made[:len(code):len(code)], bytes.ReplaceAll(made[len(code):], []byte(text), []byte(by))...)
 	compiled(t, made)
 	return made
@@ -75,7 +75,8 @@ func TestVectorsArePlayedOnFirstAdmission(t *testing.T) {
 
 	report, err = registry.Install(t.Context(), plugin.Candidate{Code: withVectors(t, example(t), "a", "a")})
 	require.NoError(t, err)
-	require.Equal(t, []string{`12 vectors hold, as do the checks of "router plugin check"`}, noted(report, plugin.StepCheck))
+	require.Equal(t, []string{`12 vectors hold, as do the checks of "router plugin check"`},
+		noted(report, plugin.StepCheck))
 	report, err = registry.Install(t.Context(), plugin.Candidate{Code: module(t, "")})
 	require.NoError(t, err, "it has none")
 	require.Empty(t, noted(report, plugin.StepCheck))

@@ -195,7 +195,7 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
 	registry, unload, err := newRegistry(cache, plugin.Settings{
 		Policies: s.policies(),
-		Keys: s.PluginKeys, RequireSignature: s.RequireSignature, RequireCheck: s.RequireCheck, Keep: s.KeepPlugins, Record: s.RecordCalls,
+		Keys:     s.PluginKeys, RequireSignature: s.RequireSignature, RequireCheck: s.RequireCheck, Keep: s.KeepPlugins, Record: s.RecordCalls,
 		RecordFor: s.RecordFor, Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
 	}, s.Logger)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// A module has its vectors in custom sections, one each, which no engine looks at: so they are covered by its digest and
-// its signature, and go wherever it goes.
+// A module has its vectors in custom sections, one each, which no engine looks at: so its digest and its signature
+// cover them, and they go wherever it goes.
 const (
 	sectionPrefix = "payrouter.vector."
 	customSection = 0

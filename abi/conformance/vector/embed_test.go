@@ -64,7 +64,8 @@ func TestEmbeddedVectorsAreBounded(t *testing.T) {
 	_, err = Embedded(append(half, other[len(bare):]...))
 	require.ErrorContains(t, err, "at most 1000 vectors")
 
-	_, err = parse("v.txtar", []byte("-- call.json --\n{\"operation\": \"Make\"}\n"+strings.Repeat("-- request-1 --\n", 200)))
+	text := "-- call.json --\n{\"operation\": \"Make\"}\n" + strings.Repeat("-- request-1 --\n", 200)
+	_, err = parse("v.txtar", []byte(text))
 	require.ErrorContains(t, err, "it has 201 sections, and may have 200")
 }
 

@@ -1,5 +1,5 @@
-// Package vector decides how golden vectors are written down, in a folder or in the module itself, and finds out what a plugin, in this process or as a bare
-// module, makes of them.
+// Package vector decides how golden vectors are written down, in a folder or in the module itself, and finds out what a
+// plugin, in this process or as a bare module, makes of them.
 //
 // A vector is one txtar file:
 //

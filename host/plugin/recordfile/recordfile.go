@@ -146,7 +146,9 @@ func encode(parts []Part) (text []byte, oldest time.Time, err error) {
 		if i == 0 || r.At.Before(oldest) {
 			oldest = r.At
 		}
-		content, err := json.Marshal(line{part.Flow, part.Former, r.Plugin, r.Digest, r.Operation, r.PaymentID, r.At, stepsOf(r)})
+		content, err := json.Marshal(line{
+			part.Flow, part.Former, r.Plugin, r.Digest, r.Operation, r.PaymentID, r.At, stepsOf(r),
+		})
 		if err != nil {
 			return nil, time.Time{}, fmt.Errorf("encode a recording: %w", err)
 		}
@@ -201,7 +203,7 @@ func decode(content []byte) (read line, ok bool) {
 		return line{}, false
 	}
 	expected, err := strconv.ParseUint(string(sum), 16, 32)
-	if err != nil || uint32(expected) != crc32.ChecksumIEEE(content) { //nolint:gosec // parsed as 32 bits
+	if err != nil || uint32(expected) != crc32.ChecksumIEEE(content) {
 		return line{}, false
 	}
 	err = json.Unmarshal(content, &read)

@@ -89,23 +89,28 @@ func TestDamagedLinesCostNoOther(t *testing.T) {
 	}{
 		"nothing": {
 			func(l []string) string { return strings.Join(l, "") },
-			[]replay.Recording{flow("pay_1", "a", "b", "c"), flow("pay_2", "d")}, 0,
+			[]replay.Recording{flow("pay_1", "a", "b", "c"), flow("pay_2", "d")},
+			0,
 		},
 		"the last line is torn": {
 			func(l []string) string { return l[0] + l[1] + l[2] + l[3][:len(l[3])-1] },
-			[]replay.Recording{flow("pay_1", "a", "b"), flow("pay_2", "d")}, 1,
+			[]replay.Recording{flow("pay_1", "a", "b"), flow("pay_2", "d")},
+			1,
 		},
 		"zeros at the end": {
 			func(l []string) string { return strings.Join(l, "") + strings.Repeat("\x00", 100) },
-			[]replay.Recording{flow("pay_1", "a", "b", "c"), flow("pay_2", "d")}, 1,
+			[]replay.Recording{flow("pay_1", "a", "b", "c"), flow("pay_2", "d")},
+			1,
 		},
 		"a bit in the middle of a flow": {
 			func(l []string) string { return l[0] + strings.Replace(l[1], "fuel", "fuem", 1) + l[2] + l[3] },
-			[]replay.Recording{flow("pay_1", "a"), flow("pay_2", "d")}, 1,
+			[]replay.Recording{flow("pay_1", "a"), flow("pay_2", "d")},
+			1,
 		},
 		"the beginning of a flow": {
 			func(l []string) string { return l[0][1:] + l[1] + l[2] + l[3] },
-			[]replay.Recording{flow("pay_2", "d")}, 1,
+			[]replay.Recording{flow("pay_2", "d")},
+			1,
 		},
 		"not even text": {func([]string) string { return "\x00\n\n\xff 1\nffffffff {}\n" }, nil, 4},
 	} {
