@@ -386,6 +386,39 @@ func TestPinnedPluginsStay(t *testing.T) {
 	w.create(byPayPlay)
 }
 
+// A candidate sees live payments before it may serve: one that would do otherwise never does, and the payments are as
+// they would have been.
+func TestACandidateSeesLivePaymentsFirst(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	before := w.serving("payplay")
+	begun := w.put("payplay", "?shadow=2", astray(t))
+	require.Equal(t, 200, begun.status, string(begun.body))
+	shown := w.plugin("payplay").Shadow
+	require.Equal(t, sum(astray(t)), shown.Digest)
+	require.Equal(t, "2 flows", shown.Trial)
+	w.create(byPayPlay)
+	w.create(byPayPlay)
+	require.Eventually(t, func() bool { return w.plugin("payplay").Shadow == nil }, time.Minute, 5*time.Millisecond)
+	require.Equal(t, before, w.serving("payplay"))
+	refused := w.plugin("payplay").Refused
+	require.Len(t, refused, 1)
+	require.Equal(t, []string{"requests"}, refused[0].Needs)
+	require.Contains(t, refused[0].Reason, "+ request/path: /private-api/crypto-ordres/")
+
+	good := marked(shipped(t, "payplay"), "a")
+	require.Equal(t, 200, w.put("payplay", "?shadow=1h", good).status)
+	require.Equal(t, "1h0m0s", w.plugin("payplay").Shadow.Trial)
+	abort := w.ask("POST", w.router+"/v1/plugins/payplay/canary", `{"action":"abort"}`)
+	require.Equal(t, 200, abort.status, string(abort.body))
+	require.Equal(t, 200, w.put("payplay", "?shadow=1", good).status)
+	require.Equal(t, before, w.serving("payplay"))
+	w.create(byPayPlay)
+	require.Eventually(t, func() bool { return w.serving("payplay") == sum(good) }, time.Minute, 5*time.Millisecond)
+	require.Equal(t, 422, w.put("payplay", "?shadow=0", good).status)
+	require.Equal(t, 422, w.put("payplay", "?shadow=forever", good).status)
+}
+
 // A deployment admits modules by its routing file, without a call of the API and without a data folder of before.
 func TestTheRoutingFileAdmitsModules(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,7 +21,7 @@ type PluginGeneration struct {
 	Number    int64     `json:"number" doc:"Counts generations of all plugins since the router started; attempts name it"`
 	Digest    string    `json:"digest" doc:"SHA-256 of the module"`
 	Version   string    `json:"version" example:"1.2.0"`
-	State     string    `json:"state" enum:"active,canary,warm,draining"`
+	State     string    `json:"state" enum:"active,canary,shadow,warm,draining"`
 	LoadedAt  time.Time `json:"loaded_at"`
 	Source    string    `json:"source,omitempty" example:"upload by ops"`
 	Signed    bool      `json:"signed" doc:"Whether a trusted key stands behind it"`
@@ -65,6 +66,7 @@ type Plugin struct {
 	Title       string             `json:"title,omitempty" example:"PayGram"`
 	Generations []PluginGeneration `json:"generations" doc:"Those that are open, the latest first"`
 	Canary      *PluginCanary      `json:"canary,omitempty"`
+	Shadow      *PluginLiveShadow  `json:"shadow,omitempty"`
 	Recorded    int                `json:"recorded" doc:"Recorded flows that a candidate is compared with"`
 	// Admitted is left out where no module of the plugin is active.
 	Admitted *PluginAdmitted `json:"admitted,omitempty" doc:"The act that made the active module so; outlasts a restart"`
@@ -135,6 +137,18 @@ type PluginShadow struct {
 	NotCovered []string           `json:"not_covered,omitempty" doc:"Operations of which nothing is recorded; callbacks"`
 }
 
+// PluginLiveShadow is a candidate that sees live flows before it may serve.
+type PluginLiveShadow struct {
+	Digest  string       `json:"digest"`
+	Version string       `json:"version"`
+	Source  string       `json:"source,omitempty" example:"upload by ops"`
+	Since   time.Time    `json:"since"`
+	Trial   string       `json:"trial" doc:"How many flows it sees, or for how long" example:"200 flows"`
+	Result  PluginShadow `json:"result" doc:"What was compared so far"`
+	Dropped int          `json:"dropped" doc:"Flows and callbacks that found it busy, and were left out"`
+	Ignored int          `json:"ignored" doc:"Flows and callbacks that could not be repeated"`
+}
+
 // PluginCoverage is how much is recorded of an operation.
 type PluginCoverage struct {
 	Operation string         `json:"operation" doc:"Empty for callbacks"`
@@ -188,6 +202,12 @@ func pluginOf(s plugin.Status, events bool) Plugin {
 			Least:  s.Canary.MinAttempts, Percent: s.Canary.MaxPercent,
 		}
 	}
+	if l := s.Live; l != nil {
+		shown.Shadow = &PluginLiveShadow{
+			Digest: l.Digest, Version: l.Version, Source: l.Source, Since: l.Since, Trial: l.Trial.String(),
+			Result: *shadowOf(&l.Result), Dropped: l.Dropped, Ignored: l.Ignored,
+		}
+	}
 	if events {
 		shown.Events = pluginEvents(s.Events)
 	}
@@ -221,26 +241,29 @@ func installOf(r plugin.Report) *PluginInstall {
 		Name: r.Name, Version: r.Version, Digest: r.Digest, Generation: r.Generation, Unchanged: r.Unchanged,
 		Steps: pluginEvents(r.Steps), Manifest: pluginChanges(r.Changes), Omitted: r.Omitted,
 	}
-	if r.Shadow == nil {
-		return shown
+	if r.Shadow != nil {
+		shown.Shadow = shadowOf(r.Shadow)
 	}
+	return shown
+}
+
+func shadowOf(s *plugin.Shadow) *PluginShadow {
 	shadow := &PluginShadow{
-		Flows: r.Shadow.Flows, Requests: r.Shadow.Differences[replay.Requests],
-		Outcomes: r.Shadow.Differences[replay.Outcomes], Callbacks: r.Shadow.Differences[replay.Callbacks],
-		Failures: r.Shadow.Differences[replay.Failures], Fuel: r.Shadow.Differences[replay.Fuel],
-		FuelBefore: r.Shadow.FuelBefore, FuelNow: r.Shadow.FuelNow,
-		Covered: make([]PluginCoverage, len(r.Shadow.Covered)), NotCovered: r.Shadow.NotCovered,
+		Flows: s.Flows, Requests: s.Differences[replay.Requests],
+		Outcomes: s.Differences[replay.Outcomes], Callbacks: s.Differences[replay.Callbacks],
+		Failures: s.Differences[replay.Failures], Fuel: s.Differences[replay.Fuel],
+		FuelBefore: s.FuelBefore, FuelNow: s.FuelNow,
+		Covered: make([]PluginCoverage, len(s.Covered)), NotCovered: s.NotCovered,
 	}
-	for i, covered := range r.Shadow.Covered {
+	for i, covered := range s.Covered {
 		shadow.Covered[i] = PluginCoverage(covered)
 	}
-	for _, d := range r.Shadow.Examples {
+	for _, d := range s.Examples {
 		shadow.Examples = append(shadow.Examples, PluginDifference{
 			Kind: string(d.Kind), Operation: d.Operation, PaymentID: d.PaymentID, Call: d.Step, Lines: d.Lines,
 		})
 	}
-	shown.Shadow = shadow
-	return shown
+	return shadow
 }
 
 func (a *api) registerPlugins(described huma.API) {
@@ -276,7 +299,8 @@ func (a *api) registerPlugins(described huma.API) {
 		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
 		a.pluginAct("plugin.drain", a.drainPlugin))
 	huma.Register(described,
-		endpoint("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary", "",
+		endpoint("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary",
+			"Abort ends a live shadow, too.",
 			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
 		recorded(a, act[canaryInput, pluginOutput]{
 			"plugin.change_canary", canaryName, pluginState[canaryInput, pluginOutput](a, canaryName), a.changeCanary,
@@ -338,10 +362,22 @@ type putPluginInput struct {
 
 	Canary int `query:"canary" minimum:"0" maximum:"99" doc:"Percentage of new payments that use it; 0 means all"`
 
+	Shadow string `query:"shadow" pattern:"^[1-9][0-9]{0,5}([smh])?$" doc:"Flows to see, or time, before it may serve"`
+
 	Allow []string `query:"allow" enum:"requests,outcomes,callbacks,failures,fuel,secrets,hosts,older,manifest,unproven"`
 
 	Signature string `header:"Plugin-Signature" maxLength:"8192" doc:"Its minisign file in base64, where it is signed"`
 	RawBody   []byte `contentType:"application/wasm"`
+}
+
+// trial is a number of flows, or a duration.
+func (in *putPluginInput) trial() (trial plugin.Trial) {
+	if flows, err := strconv.Atoi(in.Shadow); err == nil {
+		trial.Flows = flows
+	} else if lasting, err := time.ParseDuration(in.Shadow); err == nil {
+		trial.For = lasting
+	}
+	return trial
 }
 
 type installOutput struct {
@@ -357,7 +393,7 @@ func (a *api) putPlugin(ctx context.Context, in *putPluginInput) (*installOutput
 	}
 	candidate := plugin.Candidate{
 		Code: in.RawBody, Signature: signed, Name: in.Name, Source: "upload by " + by,
-		Canary: in.Canary,
+		Canary: in.Canary, Trial: in.trial(),
 	}
 	for _, allowed := range in.Allow {
 		candidate.Allow = append(candidate.Allow, plugin.Allowance(allowed))

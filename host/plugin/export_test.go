@@ -16,3 +16,6 @@ func (r *Registry) ErrorOfCompare(before, after *abi.Manifest, allow ...Allowanc
 	candidate := &Generation{manifest: after, module: &wasm.Module{}}
 	return r.compare(Candidate{Allow: allow}, candidate, &Generation{manifest: before}, manifest.Compare(before, after))
 }
+
+// IsOpen is isOpen.
+func (r *Registry) IsOpen(digest string) bool { return r.isOpen(digest) }

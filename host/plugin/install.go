@@ -58,6 +58,8 @@ type Candidate struct {
 	Source string
 	// Canary is the percentage of payments that it receives as a canary; 0 makes it the stable generation.
 	Canary int
+	// Trial has it see live flows before it serves.
+	Trial Trial
 	// Allow are the differences that do not stop it.
 	Allow []Allowance
 
@@ -268,6 +270,11 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 	if err := r.pinned(name, g.Digest()); err != nil {
 		return t.failed(StepPin, err)
 	}
+	if c.Trial.any() && !there {
+		return t.failed(StepShadow, &RefusedError{
+			Step: StepShadow, Reason: ErrCanary, What: "no generation of this name is active beside it",
+		})
+	}
 	if there {
 		shadow, err := r.shadow(ctx, former.Stable, g, c)
 		report.Shadow = shadow
@@ -275,6 +282,9 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 			return t.failed(StepShadow, err)
 		}
 		t.done(StepShadow, shadow.String())
+	}
+	if c.Trial.any() {
+		return r.shadowLive(t, c, g, former.Stable)
 	}
 	active := Active{Stable: g}
 	if c.Canary > 0 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	abi "payrouter/abi/v1"
@@ -20,6 +21,8 @@ type recorder struct {
 	maxBytes        int
 	maxAge          time.Duration
 	now             func() time.Time
+	// live receives what has ended; nil without.
+	live atomic.Pointer[liveShadow]
 
 	mutex sync.Mutex
 	// rings are recordings by the name of their ring, the oldest first.
@@ -33,6 +36,8 @@ type recording struct {
 	replay.Recording
 	flow    uint64
 	dropped bool
+	// ended: a step of it was no request.
+	ended bool
 	// written is how many of the steps were taken for the file.
 	written int
 }
@@ -48,19 +53,19 @@ func newRecorder(s Settings, maxBytes int) *recorder {
 }
 
 // begin opens the recording of a flow with its first step.
-func (r *recorder) begin(g *Generation, call *abi.Call, step replay.Step) *recording {
-	return r.keep(g, replay.Recording{
+func (r *recorder) begin(g *Generation, call *abi.Call, step replay.Step, ended bool) *recording {
+	return r.keep(g, ended, replay.Recording{
 		Operation: call.GetOperation(), PaymentID: call.GetPayment().GetId(), Steps: []replay.Step{step},
 	})
 }
 
 // callback records a callback. Anyone may send one, so that those of one result do not displace those of another.
 func (r *recorder) callback(g *Generation, step replay.Step) {
-	r.keep(g, replay.Recording{Steps: []replay.Step{step}})
+	r.keep(g, true, replay.Recording{Steps: []replay.Step{step}})
 }
 
 // keep adds a recording of a generation.
-func (r *recorder) keep(g *Generation, recorded replay.Recording) *recording {
+func (r *recorder) keep(g *Generation, ended bool, recorded replay.Recording) *recording {
 	if r == nil {
 		return nil
 	}
@@ -69,7 +74,21 @@ func (r *recorder) keep(g *Generation, recorded replay.Recording) *recording {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.insert(begun)
+	r.passOn(begun, ended)
 	return begun
+}
+
+// passOn gives a recording that has ended to the live shadow, once. The caller holds the mutex.
+func (r *recorder) passOn(made *recording, ended bool) {
+	if !ended || made.ended {
+		return
+	}
+	made.ended = true
+	if live := r.live.Load(); live != nil {
+		copied := made.Recording
+		copied.Steps = slices.Clone(copied.Steps)
+		live.offer(copied)
+	}
 }
 
 // insert adds a recording to its ring. The caller holds the mutex.
@@ -137,17 +156,18 @@ func (r *recorder) parts(all bool) []recordfile.Part {
 	return parts
 }
 
-// add appends a step to a recording. Nil, and one that was dropped meanwhile, stay as they are.
-func (r *recorder) add(to *recording, step replay.Step) {
+// add appends a step to a recording, also where it was dropped meanwhile: a live shadow sees all of it. Nil stays.
+func (r *recorder) add(to *recording, step replay.Step, ended bool) {
 	if r == nil || to == nil {
 		return
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
+	to.Steps = append(to.Steps, step)
+	r.passOn(to, ended)
 	if to.dropped {
 		return
 	}
-	to.Steps = append(to.Steps, step)
 	r.size += len(step.Input) + len(step.Answer)
 	r.shrink()
 }

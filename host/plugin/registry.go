@@ -100,7 +100,7 @@ type Registry struct {
 	open   map[*Generation]struct{}
 	last   int64 // the number of the latest generation
 	closed bool
-	tasks  sync.WaitGroup // closing generations, and aborting canaries
+	tasks  sync.WaitGroup // closing generations, aborting canaries, and live shadows
 	broken []error        // errors of closing generations
 }
 
@@ -113,6 +113,8 @@ type pluginState struct {
 	callbacks *recorder
 	// files have both outlast a restart.
 	files []*recordingFile
+	// live is the live shadow; nil without.
+	live *liveShadow
 	// canary counts the attempts since there is one; nil without.
 	canary   *canaryTally
 	events   []Event
@@ -270,6 +272,11 @@ func (r *Registry) closeGeneration(g *Generation) {
 func (r *Registry) Close(ctx context.Context) error {
 	r.mutex.Lock()
 	r.closed = true
+	for _, known := range r.states {
+		if known.live != nil {
+			known.live.stop(errRestart)
+		}
+	}
 	r.mutex.Unlock()
 	r.tasks.Wait()
 	r.installing.Lock()

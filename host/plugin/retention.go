@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -30,6 +31,9 @@ func (r *Registry) retain(c change, former Active, decided decision) (dropped []
 	if most := max(r.settings.Keep, 0); len(known.warm) > most {
 		dropped = append(dropped, known.warm[most:]...)
 		known.warm = slices.Clip(known.warm[:most])
+	}
+	if known.live != nil && known.live != c.trial && c.active != former {
+		known.live.stop(errors.New("another generation serves"))
 	}
 	if c.active.Canary != former.Canary {
 		known.canary = newCanaryTally(c.active, r.settings.Now().UTC())

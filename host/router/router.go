@@ -194,9 +194,9 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	s := r.settings
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
 	registry, unload, err := newRegistry(cache, plugin.Settings{
-		Policies: s.policies(),
-		Keys:     s.PluginKeys, RequireSignature: s.RequireSignature, RequireCheck: s.RequireCheck, Keep: s.KeepPlugins, Record: s.RecordCalls,
-		RecordFor: s.RecordFor, Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
+		Policies: s.policies(), Keys: s.PluginKeys, RequireSignature: s.RequireSignature,
+		RequireCheck: s.RequireCheck, Keep: s.KeepPlugins, Record: s.RecordCalls, RecordFor: s.RecordFor,
+		Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
 	}, s.Logger)
 	if err != nil {
 		return err
