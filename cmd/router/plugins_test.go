@@ -396,7 +396,7 @@ func TestACandidateSeesLivePaymentsFirst(t *testing.T) {
 	require.Equal(t, 200, begun.status, string(begun.body))
 	shown := w.plugin("payplay").Shadow
 	require.Equal(t, sum(astray(t)), shown.Digest)
-	require.Equal(t, "2 flows", shown.Trial)
+	require.Equal(t, "2 flows", shown.Extent)
 	w.create(byPayPlay)
 	w.create(byPayPlay)
 	require.Eventually(t, func() bool { return w.plugin("payplay").Shadow == nil }, time.Minute, 5*time.Millisecond)
@@ -408,7 +408,7 @@ func TestACandidateSeesLivePaymentsFirst(t *testing.T) {
 
 	good := marked(shipped(t, "payplay"), "a")
 	require.Equal(t, 200, w.put("payplay", "?shadow=1h", good).status)
-	require.Equal(t, "1h0m0s", w.plugin("payplay").Shadow.Trial)
+	require.Equal(t, "1h0m0s", w.plugin("payplay").Shadow.Extent)
 	abort := w.ask("POST", w.router+"/v1/plugins/payplay/canary", `{"action":"abort"}`)
 	require.Equal(t, 200, abort.status, string(abort.body))
 	require.Equal(t, 200, w.put("payplay", "?shadow=1", good).status)

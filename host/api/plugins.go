@@ -143,7 +143,7 @@ type PluginLiveShadow struct {
 	Version string       `json:"version"`
 	Source  string       `json:"source,omitempty" example:"upload by ops"`
 	Since   time.Time    `json:"since"`
-	Trial   string       `json:"trial" doc:"How many flows it sees, or for how long" example:"200 flows"`
+	Extent   string       `json:"extent" doc:"How many flows it sees, or for how long" example:"200 flows"`
 	Result  PluginShadow `json:"result" doc:"What was compared so far"`
 	Dropped int          `json:"dropped" doc:"Flows and callbacks that found it busy, and were left out"`
 	Ignored int          `json:"ignored" doc:"Flows and callbacks that could not be repeated"`
@@ -204,7 +204,7 @@ func pluginOf(s plugin.Status, events bool) Plugin {
 	}
 	if l := s.Live; l != nil {
 		shown.Shadow = &PluginLiveShadow{
-			Digest: l.Digest, Version: l.Version, Source: l.Source, Since: l.Since, Trial: l.Trial.String(),
+			Digest: l.Digest, Version: l.Version, Source: l.Source, Since: l.Since, Extent: l.Extent.String(),
 			Result: *shadowOf(&l.Result), Dropped: l.Dropped, Ignored: l.Ignored,
 		}
 	}
@@ -370,14 +370,14 @@ type putPluginInput struct {
 	RawBody   []byte `contentType:"application/wasm"`
 }
 
-// trial is a number of flows, or a duration.
-func (in *putPluginInput) trial() (trial plugin.Trial) {
+// extent is a number of flows, or a duration.
+func (in *putPluginInput) extent() (extent plugin.Extent) {
 	if flows, err := strconv.Atoi(in.Shadow); err == nil {
-		trial.Flows = flows
+		extent.Flows = flows
 	} else if lasting, err := time.ParseDuration(in.Shadow); err == nil {
-		trial.For = lasting
+		extent.For = lasting
 	}
-	return trial
+	return extent
 }
 
 type installOutput struct {
@@ -393,7 +393,7 @@ func (a *api) putPlugin(ctx context.Context, in *putPluginInput) (*installOutput
 	}
 	candidate := plugin.Candidate{
 		Code: in.RawBody, Signature: signed, Name: in.Name, Source: "upload by " + by,
-		Canary: in.Canary, Trial: in.trial(),
+		Canary: in.Canary, Extent: in.extent(),
 	}
 	for _, allowed := range in.Allow {
 		candidate.Allow = append(candidate.Allow, plugin.Allowance(allowed))

@@ -42,7 +42,7 @@ func (r *Registry) LoadDir(ctx context.Context, dir string) error {
 	for _, names := range []iter.Seq[string]{maps.Keys(decisions), maps.Keys(unreadable)} {
 		for name := range names {
 			r.readRecordings(name)
-			r.reportLostTrial(name)
+			r.reportLostShadow(name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(unreadable)) {

@@ -58,8 +58,8 @@ type Candidate struct {
 	Source string
 	// Canary is the percentage of payments that it receives as a canary; 0 makes it the stable generation.
 	Canary int
-	// Trial has it see live flows before it serves.
-	Trial Trial
+	// Extent has it see live flows before it serves.
+	Extent Extent
 	// Allow are the differences that do not stop it.
 	Allow []Allowance
 
@@ -270,7 +270,7 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 	if err := r.pinned(name, g.Digest()); err != nil {
 		return t.failed(StepPin, err)
 	}
-	if c.Trial.any() && !there {
+	if c.Extent.any() && !there {
 		return t.failed(StepShadow, &RefusedError{
 			Step: StepShadow, Reason: ErrCanary, What: "no generation of this name is active beside it",
 		})
@@ -283,7 +283,7 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 		}
 		t.done(StepShadow, shadow.String())
 	}
-	if c.Trial.any() {
+	if c.Extent.any() {
 		return r.shadowLive(t, c, g, former.Stable)
 	}
 	active := Active{Stable: g}

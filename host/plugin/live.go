@@ -20,19 +20,19 @@ import (
 	"payrouter/host/wasm"
 )
 
-// Trial is how much a candidate sees of the active generation's live flows and callbacks before it may serve. It ends
-// with the first bound that is reached; the zero Trial is none.
-type Trial struct {
+// Extent is how much a candidate sees of the active generation's live flows and callbacks before it may serve. It ends
+// with the first bound that is reached; the zero Extent is none.
+type Extent struct {
 	// Flows is how many flows are compared.
 	Flows int
 	// For is how long.
 	For time.Duration
 }
 
-func (t Trial) any() bool { return t.Flows > 0 || t.For > 0 }
+func (t Extent) any() bool { return t.Flows > 0 || t.For > 0 }
 
 // String is the bound in words.
-func (t Trial) String() string {
+func (t Extent) String() string {
 	if t.Flows > 0 {
 		return strconv.Itoa(t.Flows) + " flows"
 	}
@@ -44,8 +44,8 @@ const (
 	waitingLive = 64
 	// maxFuelFlows bounds the flows by which fuel is compared.
 	maxFuelFlows = 1000
-	// trialFile is in a plugin's folder while a live shadow is there.
-	trialFile = "shadow.json"
+	// shadowFile is in a plugin's folder while a live shadow is there.
+	shadowFile = "shadow.json"
 )
 
 // liveShadow compares a candidate with the active generation by what that does now. One goroutine asks the candidate,
@@ -124,27 +124,27 @@ func (s *liveShadow) offer(ended replay.Recording) {
 	}
 }
 
-// run compares until the trial is over, and then has the candidate serve, or refuses it.
+// run compares until it saw enough, and then has the candidate serve, or refuses it.
 func (s *liveShadow) run() {
 	defer s.generation.Release()
 	t := s.registry.trail(s.name, s.candidate.Source)
 	t.of(s.generation)
-	t.note(StepShadow, "it sees live flows: "+s.candidate.Trial.String(), s.keepTrial())
+	t.note(StepShadow, "it sees live flows: "+s.candidate.Extent.String(), s.keepNote())
 	if !s.compareAll() || !s.conclude(t) {
 		result := s.status().Result
 		t.done(StepShadow, "the live shadow ends, because of: "+context.Cause(s.stopped).Error()+"; "+result.String())
 	}
 	if s.registry.forget(s) && !errors.Is(context.Cause(s.stopped), errRestart) {
-		_ = os.Remove(s.trialPath()) // one that stays is an event at the next start, and no more
+		_ = os.Remove(s.notePath()) // one that stays is an event at the next start, and no more
 	}
 	s.stop(nil)
 }
 
-// compareAll is true when the trial is over, and false when it was stopped.
+// compareAll is true when it saw enough, and false when it was stopped.
 func (s *liveShadow) compareAll() bool {
 	var timeout <-chan time.Time
-	if trial := s.candidate.Trial; trial.For > 0 {
-		timer := time.NewTimer(trial.For)
+	if extent := s.candidate.Extent; extent.For > 0 {
+		timer := time.NewTimer(extent.For)
 		defer timer.Stop()
 		timeout = timer.C
 	}
@@ -156,7 +156,7 @@ func (s *liveShadow) compareAll() bool {
 			return true
 		case ended := <-s.waiting:
 			s.compare(ended)
-			if most := s.candidate.Trial.Flows; most > 0 && s.status().Result.Flows >= most {
+			if most := s.candidate.Extent.Flows; most > 0 && s.status().Result.Flows >= most {
 				return s.stopped.Err() == nil
 			}
 		}
@@ -208,7 +208,7 @@ func (s *liveShadow) conclude(t *trail) bool {
 		t.done(StepShadow, "live: "+words)
 		err = r.serve(s.stopped, t, change{
 			name: s.name, active: Active{Stable: s.generation}, code: c.Code, digest: s.generation.Digest(),
-			allowed: c.Allow, signature: c.Signature, file: c.file, trial: s,
+			allowed: c.Allow, signature: c.Signature, file: c.file, concludes: s,
 		})
 	} else {
 		err = t.failed(StepShadow, err)
@@ -251,7 +251,7 @@ type LiveShadow struct {
 	Generation      int64
 	Source          string
 	Since           time.Time
-	Trial           Trial
+	Extent          Extent
 	// Result is what was compared so far.
 	Result Shadow
 	// Dropped are flows and callbacks that found the candidate busy. Ignored are those that could not be replayed.
@@ -271,30 +271,30 @@ func (s *liveShadow) status() *LiveShadow {
 	result.NotCovered = result.uncovered(s.generation.manifest)
 	return &LiveShadow{
 		Digest: s.generation.Digest(), Version: s.generation.manifest.GetVersion(), Generation: s.generation.number,
-		Source: s.candidate.Source, Since: s.since, Trial: s.candidate.Trial, Result: result,
+		Source: s.candidate.Source, Since: s.since, Extent: s.candidate.Extent, Result: result,
 		Dropped: s.dropped, Ignored: s.ignored,
 	}
 }
 
-// trialNote is what a restart finds of a live shadow.
-type trialNote struct {
+// lostShadow is what a restart finds of a live shadow.
+type lostShadow struct {
 	Digest  string `json:"digest"`
 	Version string `json:"version"`
 	Source  string `json:"source"`
 }
 
-func (s *liveShadow) trialPath() string {
-	return filepath.Join(s.registry.settings.Dir, s.name, trialFile)
+func (s *liveShadow) notePath() string {
+	return filepath.Join(s.registry.settings.Dir, s.name, shadowFile)
 }
 
-// keepTrial has a restart report that the live shadow was lost.
-func (s *liveShadow) keepTrial() error {
+// keepNote has a restart report that the live shadow was lost.
+func (s *liveShadow) keepNote() error {
 	if s.registry.settings.Dir == "" {
 		return nil
 	}
-	text, err := json.Marshal(trialNote{s.generation.Digest(), s.generation.manifest.GetVersion(), s.candidate.Source})
+	text, err := json.Marshal(lostShadow{s.generation.Digest(), s.generation.manifest.GetVersion(), s.candidate.Source})
 	if err == nil {
-		err = atomicfile.Write(s.trialPath(), text, 0o600)
+		err = atomicfile.Write(s.notePath(), text, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("a restart will not report it: %w", err)
@@ -302,14 +302,14 @@ func (s *liveShadow) keepTrial() error {
 	return nil
 }
 
-// reportLostTrial notes a live shadow that the restart ended.
-func (r *Registry) reportLostTrial(name string) {
-	path := filepath.Join(r.settings.Dir, name, trialFile)
+// reportLostShadow notes a live shadow that the restart ended.
+func (r *Registry) reportLostShadow(name string) {
+	path := filepath.Join(r.settings.Dir, name, shadowFile)
 	text, err := regularfile.Read(path, maxDecision)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	var lost trialNote
+	var lost lostShadow
 	if err == nil {
 		err = json.Unmarshal(text, &lost)
 	}

@@ -12,11 +12,11 @@ import (
 )
 
 // shadowed installs a candidate to see live flows.
-func shadowed(t *testing.T, registry *plugin.Registry, code []byte, trial plugin.Trial) *plugin.Generation {
+func shadowed(t *testing.T, registry *plugin.Registry, code []byte, extent plugin.Extent) *plugin.Generation {
 	t.Helper()
 	active, found := registry.Current("hostile")
 	require.True(t, found)
-	_, err := registry.Install(t.Context(), plugin.Candidate{Code: code, Source: "test", Trial: trial})
+	_, err := registry.Install(t.Context(), plugin.Candidate{Code: code, Source: "test", Extent: extent})
 	require.NoError(t, err)
 	now, _ := registry.Current("hostile")
 	require.Same(t, active, now, "a shadow does not serve")
@@ -43,10 +43,10 @@ func TestLiveShadowServesWhereItDoesTheSame(t *testing.T) {
 	registry := newRegistry(t, plugin.Settings{})
 	install(t, registry, module(t, ""))
 	code := variant(t, "version=1.1.0")
-	active := shadowed(t, registry, code, plugin.Trial{Flows: 3})
+	active := shadowed(t, registry, code, plugin.Extent{Flows: 3})
 	status := statusOf(t, registry)
 	require.Equal(t, digestOf(code), status.Live.Digest)
-	require.Equal(t, plugin.Trial{Flows: 3}, status.Live.Trial)
+	require.Equal(t, plugin.Extent{Flows: 3}, status.Live.Extent)
 	require.Equal(t, plugin.Shadowed, status.Generations[0].State)
 	buy(t, active, "pay_1")
 	buy(t, active, "pay_2")
@@ -87,7 +87,7 @@ func TestLiveShadowIsRefusedForWhatItWouldDo(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, plugin.Settings{}, module(t, ""))
 			code := variant(t, words)
-			active := shadowed(t, s.registry, code, plugin.Trial{Flows: 2})
+			active := shadowed(t, s.registry, code, plugin.Extent{Flows: 2})
 			row.run(t, active)
 			s.pay(1)
 			status := eventually(t, s.registry, func(status plugin.Status) bool { return status.Live.Result.Flows == 1 })
@@ -100,7 +100,7 @@ func TestLiveShadowIsRefusedForWhatItWouldDo(t *testing.T) {
 			require.Equal(t, digestOf(code), status.Refusals[0].Digest)
 			require.Equal(t, []plugin.Allowance{plugin.Allowance(row.kind)}, status.Refusals[0].Needs)
 			s.restart()
-			_, err := s.registry.Install(t.Context(), plugin.Candidate{Code: code, Trial: plugin.Trial{Flows: 2}})
+			_, err := s.registry.Install(t.Context(), plugin.Candidate{Code: code, Extent: plugin.Extent{Flows: 2}})
 			require.ErrorIs(t, err, plugin.ErrRefused)
 		})
 	}
@@ -112,13 +112,13 @@ func TestLiveShadowEndsWithItsTime(t *testing.T) {
 	registry := newRegistry(t, plugin.Settings{})
 	install(t, registry, module(t, ""))
 	code := variant(t, "place=/v2/buy")
-	shadowed(t, registry, code, plugin.Trial{For: time.Millisecond})
+	shadowed(t, registry, code, plugin.Extent{For: time.Millisecond})
 	status := eventually(t, registry, over)
 	require.Contains(t, fmt.Sprint(status.Events), "no evidence")
 	require.Empty(t, status.Refusals)
 
 	_, err := registry.Install(t.Context(), plugin.Candidate{
-		Code: code, Trial: plugin.Trial{For: time.Second}, Allow: []plugin.Allowance{"requests"},
+		Code: code, Extent: plugin.Extent{For: time.Second}, Allow: []plugin.Allowance{"requests"},
 	})
 	require.NoError(t, err)
 	active, _ := registry.Current("hostile")
@@ -143,19 +143,19 @@ func TestLiveShadowEndsWithoutServing(t *testing.T) {
 		}, waiting, tick)
 		require.Contains(t, fmt.Sprint(statusOf(t, s.registry).Events), "the live shadow ends, because of: "+why)
 	}
-	shadowed(t, s.registry, code, plugin.Trial{Flows: endless})
+	shadowed(t, s.registry, code, plugin.Extent{Flows: endless})
 	require.NoError(t, s.registry.Abort(t.Context(), "hostile", "desk"))
 	ended("abort by desk")
 	require.ErrorIs(t, s.registry.Abort(t.Context(), "hostile", "desk"), plugin.ErrCanary)
 
-	shadowed(t, s.registry, code, plugin.Trial{Flows: endless})
-	shadowed(t, s.registry, another, plugin.Trial{Flows: endless})
+	shadowed(t, s.registry, code, plugin.Extent{Flows: endless})
+	shadowed(t, s.registry, another, plugin.Extent{Flows: endless})
 	require.Eventually(t, func() bool { return !s.registry.IsOpen(digestOf(code)) }, waiting, tick)
 	require.Equal(t, digestOf(another), statusOf(t, s.registry).Live.Digest)
 	install(t, s.registry, code)
 	ended("another generation serves")
 
-	shadowed(t, s.registry, another, plugin.Trial{For: time.Hour})
+	shadowed(t, s.registry, another, plugin.Extent{For: time.Hour})
 	s.restart()
 	s.serves(code)
 	require.Contains(t, fmt.Sprint(statusOf(t, s.registry).Events), "the live shadow ended with the restart")
@@ -166,23 +166,23 @@ func TestLiveShadowEndsWithoutServing(t *testing.T) {
 
 func TestLiveShadowNeedsWhatItIsComparedWith(t *testing.T) {
 	t.Parallel()
-	trial := plugin.Trial{Flows: 1}
+	extent := plugin.Extent{Flows: 1}
 	registry := newRegistry(t, plugin.Settings{})
-	_, err := registry.Install(t.Context(), plugin.Candidate{Code: module(t, ""), Trial: trial})
+	_, err := registry.Install(t.Context(), plugin.Candidate{Code: module(t, ""), Extent: extent})
 	require.ErrorIs(t, err, plugin.ErrCanary)
 	active := install(t, registry, module(t, ""))
 	code := variant(t, "version=1.1.0")
-	_, err = registry.Install(t.Context(), plugin.Candidate{Code: code, Trial: trial, Canary: 5})
+	_, err = registry.Install(t.Context(), plugin.Candidate{Code: code, Extent: extent, Canary: 5})
 	require.ErrorIs(t, err, plugin.ErrCanary)
 	buy(t, active, "pay_1")
 	_, err = registry.Install(t.Context(), plugin.Candidate{Code: code, Canary: 5})
 	require.NoError(t, err)
-	_, err = registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.2.0"), Trial: trial})
+	_, err = registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.2.0"), Extent: extent})
 	require.ErrorIs(t, err, plugin.ErrCanary)
 
 	deaf := newRegistry(t, plugin.Settings{Record: -1})
 	install(t, deaf, module(t, ""))
-	_, err = deaf.Install(t.Context(), plugin.Candidate{Code: code, Trial: trial})
+	_, err = deaf.Install(t.Context(), plugin.Candidate{Code: code, Extent: extent})
 	require.ErrorIs(t, err, plugin.ErrUnproven)
 }
 
@@ -191,7 +191,7 @@ func TestBusyLiveShadowLeavesFlowsOut(t *testing.T) {
 	t.Parallel()
 	registry := newRegistry(t, plugin.Settings{Record: 2})
 	install(t, registry, module(t, ""))
-	active := shadowed(t, registry, variant(t, "version=1.1.0"), plugin.Trial{For: time.Hour})
+	active := shadowed(t, registry, variant(t, "version=1.1.0"), plugin.Extent{For: time.Hour})
 	for i := range 300 {
 		buy(t, active, fmt.Sprintf("pay_%d", i))
 	}

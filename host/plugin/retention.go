@@ -32,7 +32,7 @@ func (r *Registry) retain(c change, former Active, decided decision) (dropped []
 		dropped = append(dropped, known.warm[most:]...)
 		known.warm = slices.Clip(known.warm[:most])
 	}
-	if known.live != nil && known.live != c.trial && c.active != former {
+	if known.live != nil && known.live != c.concludes && c.active != former {
 		known.live.stop(errors.New("another generation serves"))
 	}
 	if c.active.Canary != former.Canary {

@@ -119,7 +119,7 @@ func (r *Registry) shadow(ctx context.Context, active, candidate *Generation, c 
 	}
 	shadow.add(replay.Burned(alikeBefore, alikeNow, r.settings.FuelPercent)...)
 	shadow.NotCovered = shadow.uncovered(candidate.manifest)
-	if c.Trial.any() && shadow.Flows == 0 {
+	if c.Extent.any() && shadow.Flows == 0 {
 		c.Allow = union(c.Allow, []Allowance{AllowUnproven}) // what it sees is the evidence
 	}
 	return shadow, shadow.verdict(c)

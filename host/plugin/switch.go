@@ -20,8 +20,8 @@ type change struct {
 	allowed         []Allowance
 	// file is the module's path in the folder; empty where it came another way.
 	file string
-	// trial is the live shadow whose end the change is; nil for others.
-	trial *liveShadow
+	// concludes is the live shadow whose end the change is; nil for others.
+	concludes *liveShadow
 	// starting: the router is, so that Adopt is not called. restored: the decision on it is of before the start.
 	starting, restored bool
 }

@@ -24,7 +24,7 @@ const (
 func (r *Registry) check(ctx context.Context, c Candidate, g *Generation, t *trail) (passed bool, err error) {
 	name := g.manifest.GetName()
 	_, active := r.Current(name)
-	proven := c.allows(AllowUnproven) || active && (c.Trial.any() || r.hasEvidence(name))
+	proven := c.allows(AllowUnproven) || active && (c.Extent.any() || r.hasEvidence(name))
 	if !r.settings.RequireCheck && proven {
 		return false, nil
 	}
