@@ -10,6 +10,7 @@ import (
 
 	"payrouter/abi/conformance/check"
 	"payrouter/abi/conformance/vector"
+	"payrouter/host/atomicfile"
 	"payrouter/host/wasm"
 	"payrouter/host/wasm/checked"
 )
@@ -18,6 +19,8 @@ type pluginCommand struct {
 	New pluginNewCommand `cmd:"" help:"Write a new plugin in Go that builds and passes its tests."`
 
 	Check pluginCheckCommand `cmd:"" help:"Check that the router accepts a module and that bad input does not break it."`
+
+	Embed pluginEmbedCommand `cmd:"" help:"Write golden vectors into a module, for routers to check it by."`
 
 	Diff pluginDiffCommand `cmd:"" help:"Show how a module's manifest differs from the active one, and what is looser."`
 
@@ -30,7 +33,7 @@ type pluginCommand struct {
 type pluginCheckCommand struct {
 	File string `arg:"" type:"existingfile" help:"The module, *.wasm."`
 
-	Vectors string `type:"existingdir" help:"Folder of golden vectors (*.txtar) to play, damage and compare."`
+	Vectors string `type:"existingdir" help:"Folder of golden vectors (*.txtar) to play; else those in the module."`
 
 	Update   bool   `help:"Write what the module answers into the vectors first. Read the difference before you keep it."`
 	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
@@ -53,7 +56,7 @@ func (p *pluginCheckCommand) Run(h *host) (err error) {
 	if err != nil {
 		return err
 	}
-	if p.Vectors != "" && report.OK() {
+	if report.OK() {
 		if err := p.play(h, compiler, code, report); err != nil {
 			return err
 		}
@@ -67,14 +70,11 @@ func (p *pluginCheckCommand) Run(h *host) (err error) {
 	return nil
 }
 
-// play holds the module to golden vectors, and adds what comes of it to the report.
+// play holds the module to golden vectors, if it has some, and adds what comes of it to the report.
 func (p *pluginCheckCommand) play(h *host, compiler *wasm.Compiler, code []byte, report *check.Report) (err error) {
-	vectors, err := vector.Load(p.Vectors)
-	if err != nil {
+	vectors, err := p.vectors(code)
+	if err != nil || len(vectors) == 0 {
 		return err
-	}
-	if len(vectors) == 0 {
-		return fmt.Errorf("%s has no vectors, *.txtar", p.Vectors)
 	}
 	module, err := checked.New(compiler).Compile(h.ctx, code)
 	if err != nil {
@@ -91,6 +91,47 @@ func (p *pluginCheckCommand) play(h *host, compiler *wasm.Compiler, code []byte,
 	results, err := vector.Module(h.ctx, module, vectors)
 	report.Results = append(report.Results, results...)
 	return err
+}
+
+// vectors are those of the folder, or else those in the module.
+func (p *pluginCheckCommand) vectors(code []byte) ([]*vector.Vector, error) {
+	if p.Vectors == "" {
+		return vector.Embedded(code)
+	}
+	return loadVectors(p.Vectors)
+}
+
+func loadVectors(folder string) ([]*vector.Vector, error) {
+	vectors, err := vector.Load(folder)
+	if err == nil && len(vectors) == 0 {
+		err = fmt.Errorf("%s has no vectors, *.txtar", folder)
+	}
+	return vectors, err
+}
+
+type pluginEmbedCommand struct {
+	File    string `arg:"" type:"existingfile" help:"The module, *.wasm. It is written over: sign it afterwards."`
+	Vectors string `required:"" type:"existingdir" help:"Folder of golden vectors (*.txtar), in place of those in it."`
+}
+
+// Run writes vectors into a module.
+func (p *pluginEmbedCommand) Run(h *host) error {
+	vectors, err := loadVectors(p.Vectors)
+	if err != nil {
+		return err
+	}
+	code, err := os.ReadFile(p.File)
+	if err != nil {
+		return fmt.Errorf("read the module: %w", err)
+	}
+	made, err := vector.Embed(code, vectors)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.File, err)
+	}
+	if err := atomicfile.Write(p.File, made, 0o644); err != nil {
+		return fmt.Errorf("write the module: %w", err)
+	}
+	return write(h, fmt.Sprintf("%s has %d vectors, sha256 %s\n", p.File, len(vectors), sum(made)))
 }
 
 func printReport(h *host, report *check.Report) error {

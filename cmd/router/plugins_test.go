@@ -190,6 +190,50 @@ func TestASwapAfterAStartIsUnproven(t *testing.T) {
 	})
 }
 
+// A module brings its vectors: without any recorded payment they show whether it does what its provider documents.
+func TestAModuleIsProvenByItsVectors(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	path := filepath.Join(t.TempDir(), "paygrt.wasm")
+	require.NoError(t, os.WriteFile(path, shipped(t, "paygrt"), 0o600))
+	var stdout bytes.Buffer
+	embed := &pluginEmbedCommand{File: path, Vectors: "../../plugins/paygrt/testdata"}
+	require.NoError(t, embed.Run(&host{ctx: t.Context(), stdout: &stdout}))
+	require.Contains(t, stdout.String(), "paygrt.wasm has 47 vectors, sha256 ")
+	good, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	bad := w.put("paygrt", "", bytes.ReplaceAll(good, []byte(`"status": "failed"`), []byte(`"status": "fallen"`)))
+	require.Equal(t, 422, bad.status, string(bad.body))
+	refused := read[api.Problem](t, bad)
+	require.Equal(t, "urn:payrouter:problem:plugin-check", refused.Type)
+	require.Equal(t, "check", refused.Plugin.Steps[len(refused.Plugin.Steps)-1].Step)
+
+	taken := w.put("paygrt", "", good)
+	require.Equal(t, 200, taken.status, string(taken.body))
+	require.Equal(t, sum(good), w.serving("paygrt"))
+	require.Contains(t, stdout.String(), sum(good))
+	require.Empty(t, w.plugin("paygrt").Admitted.Allowed)
+}
+
+// What was recorded before a restart is what a swap after it is compared with.
+func TestASwapAfterARestartIsComparedWithWhatWasRecorded(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	paid := w.create(byPayPlay)
+	w.stop()
+	require.NoError(t, w.end())
+
+	again := build(t, plan{beside: w})
+	require.Positive(t, again.plugin("payplay").Recorded)
+	other := again.put("payplay", "", astray(t))
+	require.Equal(t, 409, other.status, string(other.body))
+	refused := read[api.Problem](t, other)
+	require.Equal(t, "urn:payrouter:problem:plugin-differs", refused.Type)
+	require.Equal(t, paid.ID, refused.Plugin.Shadow.Examples[0].PaymentID)
+	require.Equal(t, 200, again.put("payplay", "", marked(shipped(t, "payplay"), "a")).status)
+}
+
 // Before a module is sent anywhere, the command shows the same table, and fails where something is looser.
 func TestPluginDiff(t *testing.T) {
 	t.Parallel()
@@ -340,6 +384,77 @@ func TestPinnedPluginsStay(t *testing.T) {
 	require.Equal(t, 422, edit.status, string(edit.body))
 	require.Contains(t, read[api.Problem](t, edit).Problems[0].Message, `provider "payplay" pins other modules than `)
 	w.create(byPayPlay)
+}
+
+// A candidate sees live payments before it may serve: one that would do otherwise never does, and the payments are as
+// they would have been.
+func TestACandidateSeesLivePaymentsFirst(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	before := w.serving("payplay")
+	begun := w.put("payplay", "?shadow=2", astray(t))
+	require.Equal(t, 200, begun.status, string(begun.body))
+	shown := w.plugin("payplay").Shadow
+	require.Equal(t, sum(astray(t)), shown.Digest)
+	require.Equal(t, "2 flows", shown.Extent)
+	w.create(byPayPlay)
+	w.create(byPayPlay)
+	require.Eventually(t, func() bool { return w.plugin("payplay").Shadow == nil }, time.Minute, 5*time.Millisecond)
+	require.Equal(t, before, w.serving("payplay"))
+	refused := w.plugin("payplay").Refused
+	require.Len(t, refused, 1)
+	require.Equal(t, []string{"requests"}, refused[0].Needs)
+	require.Contains(t, refused[0].Reason, "+ request/path: /private-api/crypto-ordres/")
+
+	good := marked(shipped(t, "payplay"), "a")
+	require.Equal(t, 200, w.put("payplay", "?shadow=1h", good).status)
+	require.Equal(t, "1h0m0s", w.plugin("payplay").Shadow.Extent)
+	abort := w.ask("POST", w.router+"/v1/plugins/payplay/canary", `{"action":"abort"}`)
+	require.Equal(t, 200, abort.status, string(abort.body))
+	require.Equal(t, 200, w.put("payplay", "?shadow=1", good).status)
+	require.Equal(t, before, w.serving("payplay"))
+	w.create(byPayPlay)
+	require.Eventually(t, func() bool { return w.serving("payplay") == sum(good) }, time.Minute, 5*time.Millisecond)
+	require.Equal(t, 422, w.put("payplay", "?shadow=0", good).status)
+	require.Equal(t, 422, w.put("payplay", "?shadow=forever", good).status)
+}
+
+// A deployment admits modules by its routing file, without a call of the API and without a data folder of before.
+func TestTheRoutingFileAdmitsModules(t *testing.T) {
+	t.Parallel()
+	file, text := ownRouting(t)
+	name := func(allow string, modules ...[]byte) {
+		digests := make([]string, len(modules))
+		for i, code := range modules {
+			digests[i] = sum(code)
+		}
+		named := fmt.Sprintf("%s\nplugins:\n  payplay: {digests: [%s], allow: [%s]}\n", text,
+			strings.Join(digests, ", "), allow)
+		require.NoError(t, os.WriteFile(file, []byte(named), 0o600))
+	}
+	name("", shipped(t, "paygrt"))
+	dir := folderOfPlugins(t, nil)
+	w := build(t, plan{command: serveCommand{Routing: file, Plugins: dir, Watch: true}})
+	require.Empty(t, w.serving("payplay"))
+	require.Contains(t, fmt.Sprint(w.plugin("payplay").Events), "digest not pinned")
+
+	name("manifest, unproven", shipped(t, "payplay"), loosened(t))
+	require.Eventually(t, func() bool { return w.serving("payplay") == sum(shipped(t, "payplay")) }, time.Minute,
+		5*time.Millisecond)
+	w.create(byPayPlay)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "payplay.wasm"), loosened(t), 0o600))
+	require.Eventually(t, func() bool { return w.serving("payplay") == sum(loosened(t)) }, time.Minute,
+		5*time.Millisecond)
+	require.Equal(t, []string{"manifest", "unproven"}, w.plugin("payplay").Admitted.Allowed)
+	require.Contains(t, string(w.ask("GET", w.router+"/v1/audit?act=plugin.replace_file", "").body),
+		`"allowed":["manifest","unproven"]`)
+	a := w.put("payplay", "", marked(shipped(t, "payplay"), "a"))
+	require.Equal(t, "urn:payrouter:problem:plugin-not-pinned", read[api.Problem](t, a).Type)
+
+	name("nothing", loosened(t))
+	require.Eventually(t, func() bool {
+		return strings.Contains(string(w.ask("GET", w.router+"/v1/config", "").body), "is nothing that may be allowed")
+	}, time.Minute, 5*time.Millisecond)
 }
 
 // What made an attempt answers it again as the journal has it; what would answer otherwise is shown.

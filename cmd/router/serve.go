@@ -36,11 +36,13 @@ type serveCommand struct {
 	IsolationSample int `default:"64" help:"Of how many shared calls one is made again and compared; -1 for none."`
 
 	PluginMemory int64 `default:"1024" help:"MiB of memory that all plugins' instances may have together."`
+	RequireCheck bool  `help:"Take only plugins that pass router plugin check with vectors in the module."`
 
 	KeepPlugins int `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
 	RecordCalls int `default:"100" help:"Recorded flows of each operation of a plugin; -1 for none."`
 
-	Budget budgetFlags `embed:""`
+	Budget    budgetFlags   `embed:""`
+	RecordFor time.Duration `default:"720h" help:"How long a recorded flow is kept, which has a payer's data."`
 
 	Data    string `default:"data" type:"path" help:"Folder of the journal, and of uploaded and compiled plugins."`
 	Witness string `type:"path" help:"File of the journal's last commit; in the data folder by default."`
@@ -120,7 +122,8 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 		Listen:  s.public(s.Listen), Admin: s.admin(), PublicURL: s.PublicURL,
 		Routing: s.Routing, Environ: h.environ, Watch: s.Watch, EnvFile: s.EnvFile, Hangups: hangups,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
-		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
+		RequireCheck: s.RequireCheck,
+		KeepPlugins:  s.KeepPlugins, RecordCalls: s.RecordCalls, RecordFor: s.RecordFor, Data: s.Data, Witness: s.Witness,
 		CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
 		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,
 		PluginFuel: s.Budget.PluginFuel, AccountFuel: s.Budget.AccountFuel, Quarantine: s.Budget.quarantine(),

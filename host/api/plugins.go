@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,7 +22,7 @@ type PluginGeneration struct {
 	Number    int64     `json:"number" doc:"Counts generations of all plugins since the router started; attempts name it"`
 	Digest    string    `json:"digest" doc:"SHA-256 of the module"`
 	Version   string    `json:"version" example:"1.2.0"`
-	State     string    `json:"state" enum:"active,canary,warm,draining"`
+	State     string    `json:"state" enum:"active,canary,shadow,warm,draining"`
 	LoadedAt  time.Time `json:"loaded_at"`
 	Source    string    `json:"source,omitempty" example:"upload by ops"`
 	Signed    bool      `json:"signed" doc:"Whether a trusted key stands behind it"`
@@ -110,6 +111,7 @@ type Plugin struct {
 	Generations []PluginGeneration `json:"generations" doc:"Those that are open, the latest first"`
 	Canary      *PluginCanary      `json:"canary,omitempty"`
 	Former      *PluginCanary      `json:"former_canary,omitempty" doc:"The last that ended since the router started"`
+	Shadow      *PluginLiveShadow  `json:"shadow,omitempty"`
 	Recorded    int                `json:"recorded" doc:"Recorded flows that a candidate is compared with"`
 	// Admitted is left out where no module of the plugin is active.
 	Admitted *PluginAdmitted `json:"admitted,omitempty" doc:"The act that made the active module so; outlasts a restart"`
@@ -180,6 +182,18 @@ type PluginShadow struct {
 	NotCovered []string           `json:"not_covered,omitempty" doc:"Operations of which nothing is recorded; callbacks"`
 }
 
+// PluginLiveShadow is a candidate that sees live flows before it may serve.
+type PluginLiveShadow struct {
+	Digest  string       `json:"digest"`
+	Version string       `json:"version"`
+	Source  string       `json:"source,omitempty" example:"upload by ops"`
+	Since   time.Time    `json:"since"`
+	Extent  string       `json:"extent" doc:"How many flows it sees, or for how long" example:"200 flows"`
+	Result  PluginShadow `json:"result" doc:"What was compared so far"`
+	Dropped int          `json:"dropped" doc:"Flows and callbacks that found it busy, and were left out"`
+	Ignored int          `json:"ignored" doc:"Flows and callbacks that could not be repeated"`
+}
+
 // PluginCoverage is how much is recorded of an operation.
 type PluginCoverage struct {
 	Operation string         `json:"operation" doc:"Empty for callbacks"`
@@ -229,6 +243,12 @@ func pluginOf(s plugin.Status, events bool) Plugin {
 		}
 		if q := g.Quarantine; q != nil {
 			shown.Generations[i].Quarantine = &PluginQuarantine{q.Sends, q.Callbacks, q.Reason, q.At}
+		}
+	}
+	if l := s.Live; l != nil {
+		shown.Shadow = &PluginLiveShadow{
+			Digest: l.Digest, Version: l.Version, Source: l.Source, Since: l.Since, Extent: l.Extent.String(),
+			Result: *shadowOf(&l.Result), Dropped: l.Dropped, Ignored: l.Ignored,
 		}
 	}
 	if events {
@@ -293,26 +313,29 @@ func installOf(r plugin.Report) *PluginInstall {
 		Name: r.Name, Version: r.Version, Digest: r.Digest, Generation: r.Generation, Unchanged: r.Unchanged,
 		Steps: pluginEvents(r.Steps), Manifest: pluginChanges(r.Changes), Omitted: r.Omitted,
 	}
-	if r.Shadow == nil {
-		return shown
+	if r.Shadow != nil {
+		shown.Shadow = shadowOf(r.Shadow)
 	}
+	return shown
+}
+
+func shadowOf(s *plugin.Shadow) *PluginShadow {
 	shadow := &PluginShadow{
-		Flows: r.Shadow.Flows, Requests: r.Shadow.Differences[replay.Requests],
-		Outcomes: r.Shadow.Differences[replay.Outcomes], Callbacks: r.Shadow.Differences[replay.Callbacks],
-		Failures: r.Shadow.Differences[replay.Failures], Fuel: r.Shadow.Differences[replay.Fuel],
-		FuelBefore: r.Shadow.FuelBefore, FuelNow: r.Shadow.FuelNow,
-		Covered: make([]PluginCoverage, len(r.Shadow.Covered)), NotCovered: r.Shadow.NotCovered,
+		Flows: s.Flows, Requests: s.Differences[replay.Requests],
+		Outcomes: s.Differences[replay.Outcomes], Callbacks: s.Differences[replay.Callbacks],
+		Failures: s.Differences[replay.Failures], Fuel: s.Differences[replay.Fuel],
+		FuelBefore: s.FuelBefore, FuelNow: s.FuelNow,
+		Covered: make([]PluginCoverage, len(s.Covered)), NotCovered: s.NotCovered,
 	}
-	for i, covered := range r.Shadow.Covered {
+	for i, covered := range s.Covered {
 		shadow.Covered[i] = PluginCoverage(covered)
 	}
-	for _, d := range r.Shadow.Examples {
+	for _, d := range s.Examples {
 		shadow.Examples = append(shadow.Examples, PluginDifference{
 			Kind: string(d.Kind), Operation: d.Operation, PaymentID: d.PaymentID, Call: d.Step, Lines: d.Lines,
 		})
 	}
-	shown.Shadow = shadow
-	return shown
+	return shadow
 }
 
 func (a *api) registerPlugins(described huma.API) {
@@ -353,7 +376,8 @@ func (a *api) registerPlugins(described huma.API) {
 		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
 		a.pluginAct("plugin.release", a.releasePlugin))
 	huma.Register(described,
-		endpoint("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary", "",
+		endpoint("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary",
+			"Abort ends a live shadow, too.",
 			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
 		recorded(a, act[canaryInput, pluginOutput]{
 			"plugin.change_canary", canaryName, pluginState[canaryInput, pluginOutput](a, canaryName), a.changeCanary,
@@ -415,10 +439,22 @@ type putPluginInput struct {
 
 	Canary int `query:"canary" minimum:"0" maximum:"99" doc:"Percentage of new payments that use it; 0 means all"`
 
+	Shadow string `query:"shadow" pattern:"^[1-9][0-9]{0,5}([smh])?$" doc:"Flows to see, or time, before it may serve"`
+
 	Allow []string `query:"allow" enum:"requests,outcomes,callbacks,failures,fuel,secrets,hosts,older,manifest,unproven"`
 
 	Signature string `header:"Plugin-Signature" maxLength:"8192" doc:"Its minisign file in base64, where it is signed"`
 	RawBody   []byte `contentType:"application/wasm"`
+}
+
+// extent is a number of flows, or a duration.
+func (in *putPluginInput) extent() (extent plugin.Extent) {
+	if flows, err := strconv.Atoi(in.Shadow); err == nil {
+		extent.Flows = flows
+	} else if lasting, err := time.ParseDuration(in.Shadow); err == nil {
+		extent.For = lasting
+	}
+	return extent
 }
 
 type installOutput struct {
@@ -434,7 +470,7 @@ func (a *api) putPlugin(ctx context.Context, in *putPluginInput) (*installOutput
 	}
 	candidate := plugin.Candidate{
 		Code: in.RawBody, Signature: signed, Name: in.Name, Source: "upload by " + by,
-		Canary: in.Canary,
+		Canary: in.Canary, Extent: in.extent(),
 	}
 	for _, allowed := range in.Allow {
 		candidate.Allow = append(candidate.Allow, plugin.Allowance(allowed))

@@ -338,6 +338,10 @@ var problems = []struct {
 		problemKind{"plugin-unproven", http.StatusConflict, "There is no recorded payment to compare the plugin by", 0},
 	},
 	{
+		plugin.ErrCheck,
+		problemKind{"plugin-check", http.StatusUnprocessableEntity, "The module does not pass its check", 0},
+	},
+	{
 		plugin.ErrIncompatible,
 		problemKind{"plugin-incompatible", http.StatusConflict, "The configuration cannot work with it", 0},
 	},

@@ -34,9 +34,11 @@ type Config struct {
 	Version string
 	// Providers in the order of the file.
 	Providers []*Provider
-	Rules     routing.Document
 	// Registries are those that plugins may be pulled from.
 	Registries []Registry
+	// Plugins are by the name in the plugin's manifest.
+	Plugins map[string]*Plugin
+	Rules   routing.Document
 }
 
 // Provider is an account on a plugin.
@@ -150,10 +152,12 @@ func Read(file string, text []byte, environ []string) (*Config, error) {
 		return nil, err
 	}
 	root := view{src: src, value: effective}
-	root.members("the file", []string{"providers", "rules", "groups", "approval", "registries"}, func(key string, v view) {
+	root.members("the file", []string{"providers", "rules", "groups", "approval", "plugins", "registries"}, func(key string, v view) {
 		switch key {
 		case "providers":
 			config.Providers = v.providers()
+		case "plugins":
+			config.Plugins = v.plugins()
 		case "registries":
 			config.Registries = v.registries()
 		}

@@ -56,6 +56,38 @@ func TestAccountsPinDigests(t *testing.T) {
 	require.Empty(t, config.Providers[0].Digests)
 }
 
+// A plugin's own part holds for whichever account uses it.
+func TestPluginsAreNamedByThemselves(t *testing.T) {
+	t.Parallel()
+	one, other := strings.Repeat("1", 64), strings.Repeat("2", 64)
+	const pinned = "asia: {plugin: paygram, digests: [%s]}"
+	text := strings.Replace(small, "asia: {plugin: paygram}", fmt.Sprintf(pinned, one), 1)
+	config := read(t, text)
+	require.Empty(t, config.Plugins)
+	digests, some := config.Digests(config.Providers[1])
+	require.Equal(t, []string{one}, digests)
+	require.True(t, some)
+	_, some = config.Digests(config.Providers[0])
+	require.False(t, some)
+
+	config = read(t, text+"plugins:\n  paygram: {digests: ["+other+"], allow: [unproven, nothing]}\n  payplay: {}\n")
+	require.Equal(t, []string{other}, config.Plugins["paygram"].Digests)
+	require.Equal(t, []string{"unproven", "nothing"}, config.Plugins["paygram"].Allow)
+	require.Empty(t, config.Plugins["payplay"].Digests)
+	digests, some = config.Digests(config.Providers[0])
+	require.Equal(t, []string{other}, digests)
+	require.True(t, some)
+	digests, some = config.Digests(config.Providers[1])
+	require.Empty(t, digests, "both have to allow a module")
+	require.True(t, some)
+	require.NotEqual(t, read(t, text).Version, config.Version)
+
+	require.NoError(t, config.CheckAllowances([]string{"unproven", "nothing"}))
+	require.Equal(t, []string{
+		`routing.yaml:18:108: "nothing" is nothing that may be allowed: did you mean "nothings"?`,
+	}, problems(config.CheckAllowances([]string{"unproven", "nothings"})))
+}
+
 func TestFileOverridesDefaults(t *testing.T) {
 	t.Parallel()
 	config := read(t, small)
@@ -314,6 +346,15 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"a digest that is none", account("digests: [ABC]"), []string{
 			`routing.yaml:2:28: this is no digest of a module: write the SHA-256 that "router plugin inspect" ` +
 				`prints: 64 digits, in lower case`,
+		}},
+		{"an allowance of any module", "plugins: {p: {allow: [unproven]}}\n" + account("timeout: 1s"), []string{
+			`routing.yaml:1:15: plugin "p" allows this of any module: add digests: what is allowed holds for those`,
+		}},
+		{"allowances that are no list", "plugins: {p: {allow: all}}\n" + account("timeout: 1s"), []string{
+			`routing.yaml:1:22: allow is not a list: write it in brackets, or "- " lines under it`,
+		}},
+		{"a plugin with something else", "plugins: {p: {digest: []}}\n" + account("timeout: 1s"), []string{
+			`routing.yaml:1:15: unknown key "digest" in a plugin: did you mean "digests"?`,
 		}},
 		{"a literal secret", account("secrets: {token: sesame}"), []string{
 			`routing.yaml:2:35: secret "token" is not a reference: put its value into an environment variable or a ` +

@@ -65,7 +65,7 @@ func faultsOf(c *config.Config, secrets config.Secrets, activeSet plugin.ActiveS
 	}
 	for _, p := range c.Providers {
 		active, there := activeSet.Of(p.Plugin)
-		pin := unpinned(p, active)
+		pin := unpinned(c, p, active)
 		missing := secrets.Problem(p.Name)
 		var reason string
 		switch {

@@ -30,10 +30,19 @@ import (
 // without secrets, each a *routing.Problem.
 func Ruleset(c *config.Config, manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
 	rules, err := c.Ruleset(manifests)
-	if err := errors.Join(err, c.CheckCodes(slices.Sorted(maps.Keys(abi.FailureCodes)))); err != nil {
+	if err := errors.Join(err, checkNames(c)); err != nil {
 		return nil, err
 	}
 	return rules, nil
+}
+
+// checkNames compares what a configuration names with the router's own lists.
+func checkNames(c *config.Config) error {
+	var allowances []string
+	for _, allowance := range plugin.Allowances() {
+		allowances = append(allowances, string(allowance))
+	}
+	return errors.Join(c.CheckCodes(slices.Sorted(maps.Keys(abi.FailureCodes))), c.CheckAllowances(allowances))
 }
 
 // build is a text with its fleet.
@@ -216,7 +225,7 @@ func (f *fleets) make(c *config.Config, secrets config.Secrets, activeSet plugin
 		fleet.Accounts[p.Name] = ways.account(p)
 	}
 	rules, err := rulesOver(c, activeSet)
-	err = errors.Join(err, c.CheckCodes(slices.Sorted(maps.Keys(abi.FailureCodes))), found.intolerable(tolerated))
+	err = errors.Join(err, checkNames(c), found.intolerable(tolerated))
 	if err != nil {
 		f.disconnect(used)
 		return nil, nil, err
@@ -232,14 +241,15 @@ func (f *fleets) make(c *config.Config, secrets config.Secrets, activeSet plugin
 	return fleet, found, nil
 }
 
-// unpinned is the problem of an account that pins other modules of its plugin than the active ones.
-func unpinned(p *config.Provider, active plugin.Active) error {
+// unpinned is the problem of an account whose configuration pins other modules of its plugin than the active ones.
+func unpinned(c *config.Config, p *config.Provider, active plugin.Active) error {
+	digests, some := c.Digests(p)
 	for _, generation := range []*plugin.Generation{active.Stable, active.Canary} {
-		if generation != nil && len(p.Digests) > 0 && !slices.Contains(p.Digests, generation.Digest()) {
+		if generation != nil && some && !slices.Contains(digests, generation.Digest()) {
 			return &routing.Problem{
 				At: p.At, What: fmt.Sprintf("provider %q pins other modules than %s of plugin %q", p.Name,
 					generation.Digest(), p.Plugin),
-				Mend: "add that digest to its digests, or install a module that is among them",
+				Mend: "add that digest to the digests of account and plugin, or install a module that is among them",
 			}
 		}
 	}

@@ -216,6 +216,26 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 	return nil
 }
 
+// Policy is what the active configuration names of a plugin.
+func (m *Manager) Policy(name string) plugin.Policy {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return PolicyOf(m.current.config, name)
+}
+
+// PolicyOf is what a configuration names of a plugin.
+func PolicyOf(c *config.Config, name string) plugin.Policy {
+	named := c.Plugins[name]
+	if named == nil {
+		return plugin.Policy{}
+	}
+	policy := plugin.Policy{Digests: named.Digests}
+	for _, allowed := range named.Allow {
+		policy.Allow = append(policy.Allow, plugin.Allowance(allowed))
+	}
+	return policy
+}
+
 // Pinned reports whether the active configuration allows a module for every account of its plugin.
 func (m *Manager) Pinned(name, digest string) bool {
 	m.mutex.Lock()

@@ -17,6 +17,10 @@ const (
 	StepCompile Step = "compile"
 	// StepDescribe: the plugin returns its manifest, which is checked.
 	StepDescribe Step = "describe"
+	// StepAllow: the configuration allows differences of the module.
+	StepAllow Step = "allow"
+	// StepCheck: the module's own vectors are played, and damaged.
+	StepCheck Step = "check"
 	// StepCompare: name, version and manifest are compared with the active generation's.
 	StepCompare Step = "compare"
 	StepPin     Step = "pin"

@@ -61,8 +61,11 @@ func (r *Registry) Promote(ctx context.Context, name, by string) error {
 	})
 }
 
-// Abort ends a canary: every payment goes to the stable generation again.
+// Abort ends a canary: every payment goes to the stable generation again. It ends a live shadow, too.
 func (r *Registry) Abort(ctx context.Context, name, by string) error {
+	if r.abortLive(name, "abort by "+by) {
+		return nil
+	}
 	return r.abort(ctx, name, "abort by "+by, "", nil)
 }
 

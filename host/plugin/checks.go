@@ -193,6 +193,11 @@ func list(names []string) string {
 
 // pinned refuses a digest that the configuration does not allow.
 func (r *Registry) pinned(name, digest string) error {
+	if policy := r.policy(name); len(policy.Digests) > 0 && !slices.Contains(policy.Digests, digest) {
+		return &RefusedError{
+			Step: StepPin, Reason: ErrPinned, What: digest, Hint: "add it to the digests of the plugin first",
+		}
+	}
 	if c := r.configuration.Load(); c == nil || (*c).Pinned(name, digest) {
 		return nil
 	}

@@ -30,6 +30,8 @@ var (
 	ErrShadow = errors.New("differs from the active generation")
 	// ErrUnproven: there is no recorded flow to compare it by.
 	ErrUnproven = errors.New("no evidence")
+	// ErrCheck: its vectors do not hold, or it has none where they are required.
+	ErrCheck = errors.New("check fails")
 	// ErrIncompatible: the configuration cannot work with it.
 	ErrIncompatible = errors.New("not compatible with the configuration")
 	// ErrUnknown: there is no such plugin, or no such generation of it.

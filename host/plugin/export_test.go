@@ -30,3 +30,6 @@ func (t Tally) Fault(about, merchant string, now time.Time) bool {
 
 // Size is how many entries it has.
 func (t Tally) Size() int { return len(t.tally.inputs) + len(t.tally.failing) + len(t.tally.merchants) }
+
+// IsOpen is isOpen.
+func (r *Registry) IsOpen(digest string) bool { return r.isOpen(digest) }

@@ -95,16 +95,16 @@ func (f *Flow) step(ctx context.Context, export wasm.Export, input, state []byte
 		g.guard.flows.well(f.merchant, now)
 	}
 	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
-		f.record(export, made)
+		f.record(export, made, step.GetSend() == nil)
 	}
 	return step, made.Fuel, err
 }
 
-// record adds a step to the flow's recording, which Prepare begins.
-func (f *Flow) record(export wasm.Export, made replay.Step) {
+// record adds a step to the flow's recording, which Prepare begins. ended: it asks for no request.
+func (f *Flow) record(export wasm.Export, made replay.Step, ended bool) {
 	if export == wasm.Prepare {
-		f.recording = f.generation.recorder.begin(f.generation, f.call, made)
+		f.recording = f.generation.recorder.begin(f.generation, f.call, made, ended)
 		return
 	}
-	f.generation.recorder.add(f.recording, made)
+	f.generation.recorder.add(f.recording, made, ended)
 }

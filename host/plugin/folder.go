@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -38,6 +39,12 @@ func (r *Registry) LoadDir(ctx context.Context, dir string) error {
 		r.stateFor(name).undecided = err
 	}
 	r.mutex.Unlock()
+	for _, names := range []iter.Seq[string]{maps.Keys(decisions), maps.Keys(unreadable)} {
+		for name := range names {
+			r.readRecordings(name)
+			r.reportLostShadow(name)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(unreadable)) {
 		r.trail(name, keptSource).note(StepRead, "", unreadable[name])
 		problems = append(problems, unreadable[name])
@@ -164,10 +171,19 @@ func (r *Registry) loadCandidate(ctx context.Context, c Candidate, t *trail) err
 		return err
 	}
 	defer generation.Release()
+	if !c.kept {
+		c = r.permitted(c, generation, t)
+		if _, err := r.check(ctx, c, generation, t); err != nil {
+			return err
+		}
+	}
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	if err := r.compare(c, generation, nil, nil); err != nil {
 		return t.failed(StepCompare, err)
+	}
+	if err := r.pinned(generation.manifest.GetName(), generation.Digest()); err != nil && !c.kept {
+		return t.failed(StepPin, err)
 	}
 	return r.serve(ctx, t, change{
 		name: generation.manifest.GetName(), active: Active{Stable: generation}, code: c.Code,

@@ -1,10 +1,11 @@
 // Package plugin decides which generation of a plugin is active: compiled code with its manifest.
 //
 // It hides how a module becomes active: the steps of an install (install.go, checks.go), its signature (package
-// signature), the shadow check with recorded flows (shadow.go, package replay), canaries (canary.go), the
-// switch of the active set (switch.go), retention of former generations and rollback to them (retention.go,
-// rollback.go), and recovery after a restart from modules and decisions on disk (disk.go, folder.go). A Flow makes the
-// calls (flow.go).
+// signature), its own vectors (vectors.go), what the configuration names (policy.go), the shadow check with recorded
+// flows (shadow.go, package replay), which outlast a restart (recordings.go, package recordfile), live shadows
+// (live.go), canaries (canary.go), the switch of the active set (switch.go), retention of former generations and
+// rollback to them (retention.go, rollback.go), and recovery after a restart from modules and decisions on disk
+// (disk.go, folder.go). A Flow makes the calls (flow.go).
 package plugin
 
 import (

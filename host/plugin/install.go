@@ -34,7 +34,7 @@ const (
 	AllowOlder Allowance = "older"
 	// AllowManifest: the manifest lets the host do more than the active one.
 	AllowManifest Allowance = Allowance(manifest.AllowManifest)
-	// AllowUnproven: nothing is recorded that it could be compared by.
+	// AllowUnproven: nothing is recorded that it could be compared by, and it has no vectors.
 	AllowUnproven Allowance = "unproven"
 )
 
@@ -59,6 +59,8 @@ type Candidate struct {
 	Source string
 	// Canary is the percentage of payments that it receives as a canary; 0 makes it the stable generation.
 	Canary int
+	// Extent has it see live flows before it serves.
+	Extent Extent
 	// Allow are the differences that do not stop it.
 	Allow []Allowance
 
@@ -66,6 +68,8 @@ type Candidate struct {
 	file string
 	// kept: it was active before the router was started, so that it is not compared with another generation.
 	kept bool
+	// checked: its vectors hold.
+	checked bool
 }
 
 func (c Candidate) allows(what Allowance) bool { return slices.Contains(c.Allow, what) }
@@ -84,6 +88,8 @@ type Report struct {
 	Generation            int64
 	// Unchanged: it is active already, and nothing was done.
 	Unchanged bool
+	// Allowed are the differences that did not stop it, the candidate's and the configuration's.
+	Allowed []Allowance
 	// Steps were taken, the last of which may have failed.
 	Steps []Event
 	// Changes are the differences from the active generation's manifest, as manifest.Compare has them; at most
@@ -123,6 +129,11 @@ func (r *Registry) Install(ctx context.Context, c Candidate) (Report, error) {
 		defer generation.Release()
 		report.Name, report.Version = generation.manifest.GetName(), generation.manifest.GetVersion()
 		report.Generation = generation.number
+		c = r.permitted(c, generation, t)
+		report.Allowed = c.Allow
+		c.checked, err = r.check(ctx, c, generation, t)
+	}
+	if err == nil {
 		err = r.activate(ctx, c, t, generation, &report)
 	}
 	if err != nil {
@@ -260,6 +271,11 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 	if err := r.pinned(name, g.Digest()); err != nil {
 		return t.failed(StepPin, err)
 	}
+	if c.Extent.any() && !there {
+		return t.failed(StepShadow, &RefusedError{
+			Step: StepShadow, Reason: ErrCanary, What: "no generation of this name is active beside it",
+		})
+	}
 	if there {
 		shadow, err := r.shadow(ctx, former.Stable, g, c)
 		report.Shadow = shadow
@@ -267,6 +283,9 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 			return t.failed(StepShadow, err)
 		}
 		t.done(StepShadow, shadow.String())
+	}
+	if c.Extent.any() {
+		return r.shadowLive(t, c, g, former.Stable)
 	}
 	active := Active{Stable: g}
 	if c.Canary > 0 {

@@ -555,7 +555,8 @@ func TestSwapWithoutRecordedFlowsIsUnproven(t *testing.T) {
 	report, err := registry.Install(t.Context(), c)
 	require.ErrorIs(t, err, plugin.ErrUnproven)
 	require.ErrorContains(t, err, "shadow: no evidence: 0 recorded flows, 1 callbacks, fuel ")
-	require.ErrorContains(t, err, ", nothing recorded of 2 operations (install it after some payments, or allow unproven)")
+	require.ErrorContains(t, err, ", nothing recorded of 2 operations "+
+		"(install it after some payments, embed its vectors, or allow unproven)")
 	require.Equal(t, []string{"serve", "look"}, report.Shadow.NotCovered)
 	c.Allow = []plugin.Allowance{plugin.AllowUnproven}
 	_, err = registry.Install(t.Context(), c)

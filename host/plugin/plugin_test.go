@@ -137,6 +137,7 @@ func compileOnly(path string) error {
 type configuration struct {
 	adopt  func(context.Context, plugin.ActiveSet) error
 	pinned func(name, digest string) bool
+	policy func(name string) plugin.Policy
 }
 
 func (c configuration) Adopt(ctx context.Context, active plugin.ActiveSet) error {
@@ -148,6 +149,13 @@ func (c configuration) Adopt(ctx context.Context, active plugin.ActiveSet) error
 
 func (c configuration) Pinned(name, digest string) bool {
 	return c.pinned == nil || c.pinned(name, digest)
+}
+
+func (c configuration) Policy(name string) plugin.Policy {
+	if c.policy == nil {
+		return plugin.Policy{}
+	}
+	return c.policy(name)
 }
 
 func newBoundRegistry(tb testing.TB, settings plugin.Settings, c configuration) *plugin.Registry {

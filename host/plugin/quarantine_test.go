@@ -28,7 +28,7 @@ func poison(t *testing.T, generation *plugin.Generation, payments ...string) err
 	return last
 }
 
-func statusOf(t *testing.T, registry *plugin.Registry, digest string) plugin.GenerationStatus {
+func generationOf(t *testing.T, registry *plugin.Registry, digest string) plugin.GenerationStatus {
 	t.Helper()
 	status, _ := registry.Plugin("hostile")
 	for _, g := range status.Generations {
@@ -72,7 +72,7 @@ func TestQuarantineStopsNewRequestsOnly(t *testing.T) {
 	err = poison(t, generation, "pay_1", "pay_1", "pay_1", "pay_2", "pay_2")
 	require.NotErrorIs(t, err, plugin.ErrQuarantine, "the same input counts once")
 	require.NoError(t, generation.Sendable())
-	require.Equal(t, plugin.Faults{Calls: 5, Inputs: 2}, statusOf(t, registry, generation.Digest()).Faults)
+	require.Equal(t, plugin.Faults{Calls: 5, Inputs: 2}, generationOf(t, registry, generation.Digest()).Faults)
 	require.NotErrorIs(t, poison(t, generation, "pay_3"), plugin.ErrQuarantine)
 
 	require.ErrorIs(t, generation.Sendable(), plugin.ErrQuarantine)
@@ -86,7 +86,7 @@ func TestQuarantineStopsNewRequestsOnly(t *testing.T) {
 	require.NoError(t, err, "a callback is read")
 
 	began(t, registry, plugin.StepRollback, 1)
-	status := statusOf(t, registry, generation.Digest())
+	status := generationOf(t, registry, generation.Digest())
 	require.Equal(t, plugin.Faults{Calls: 6, Inputs: 3}, status.Faults)
 	require.True(t, status.Quarantine.Sends)
 	require.False(t, status.Quarantine.Callbacks)
@@ -125,7 +125,7 @@ func TestFaultsOfCallbacksStopCallbacksOnly(t *testing.T) {
 	require.NoError(t, generation.Sendable())
 	buy(t, generation, "pay_1")
 	began(t, registry, plugin.StepQuarantine, 1)
-	status := statusOf(t, registry, generation.Digest())
+	status := generationOf(t, registry, generation.Digest())
 	require.Equal(t, plugin.Faults{Calls: 5, Inputs: 3}, status.CallbackFaults)
 	require.Zero(t, status.Faults)
 	require.Empty(t, steps(registry, plugin.StepRollback), "it stays active")
@@ -283,7 +283,7 @@ func TestBudgetRefusesNewRequestsOnly(t *testing.T) {
 	_, fuel, err := begin("serve").Prepare(t.Context())
 	require.ErrorIs(t, err, plugin.ErrOverBudget)
 	require.Zero(t, fuel)
-	status := statusOf(t, registry, generation.Digest())
+	status := generationOf(t, registry, generation.Digest())
 	require.True(t, status.OverBudget)
 	require.Equal(t, int64(1), status.Refused)
 	require.Equal(t, int64(1), status.Faults.Calls, "a call that is not made is no fault")
@@ -327,5 +327,5 @@ func TestASlowStartIsPaidOnce(t *testing.T) {
 		}).Prepare(context.Background())
 		require.ErrorIs(t, err, wasm.ErrTrapped)
 	}
-	require.Zero(t, statusOf(t, registry, generation.Digest()).Refused, "the calls themselves are in the budget")
+	require.Zero(t, generationOf(t, registry, generation.Digest()).Refused, "the calls themselves are in the budget")
 }

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +52,8 @@ const (
 // mistaken are the errors that are about the request, or about the router, and no verdict on the module.
 func mistaken(err error) bool {
 	return errors.Is(err, ErrRefused) || errors.Is(err, ErrName) || errors.Is(err, ErrCanary) ||
-		errors.Is(err, ErrUnproven) || errors.Is(err, ErrQuarantine) || errors.Is(err, wasm.ErrClosed)
+		errors.Is(err, ErrUnproven) || errors.Is(err, ErrQuarantine) ||
+		errors.Is(err, wasm.ErrClosed) || errors.Is(err, context.Canceled)
 }
 
 // refuse keeps the verdict on a candidate that a step refused. name and version are the manifest's, where it was read.

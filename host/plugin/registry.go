@@ -20,6 +20,8 @@ import (
 
 // Settings of a registry. Zero fields have the meaning that they name.
 type Settings struct {
+	// Policies are by the plugin's name, for the start: from Bind on the configuration has them.
+	Policies map[string]Policy
 	// Limits bound the plugins' guests.
 	Limits wasm.Limits
 	// Isolation decides how the plugins' calls are kept apart.
@@ -28,14 +30,18 @@ type Settings struct {
 	Keys signature.Keys
 	// RequireSignature refuses modules that are not signed with one of the Keys.
 	RequireSignature bool
+	// RequireCheck refuses candidates that have no vectors in them; those that were active before the start serve.
+	RequireCheck bool
 	// Keep is how many former generations of a plugin stay warm for a rollback. 0 and less mean none.
 	Keep int
-	// Dir is the folder for what survives a restart: the modules that are active, which they are and by whom, and what
-	// was refused. Empty means that nothing does.
+	// Dir is the folder for what survives a restart: the modules that are active, which they are and by whom, what was
+	// refused, and recordings. Empty means that nothing does.
 	Dir string
-	// Record is how many flows of each operation of a plugin are recorded, in memory, and how many callbacks of each
-	// result. 0 and less mean none.
+	// Record is how many flows of each operation of a plugin are recorded, and how many callbacks of each result. 0 and
+	// less mean none.
 	Record int
+	// RecordFor is how long a recording is kept: it has payers' data. 0 means 30 days.
+	RecordFor time.Duration
 	// RecordBytes bounds the recorded flows of one plugin; its callbacks take a quarter as much more. 0 means 4 MiB.
 	RecordBytes int
 	// FuelPercent is how much more fuel than before a candidate may use on recorded flows. 0 means 50.
@@ -59,6 +65,7 @@ type Settings struct {
 
 func (s Settings) withDefaults() Settings {
 	s.RecordBytes = cmp.Or(s.RecordBytes, 4<<20)
+	s.RecordFor = cmp.Or(s.RecordFor, 30*24*time.Hour)
 	s.FuelPercent = cmp.Or(s.FuelPercent, 50)
 	s.FuelPerSecond = cmp.Or(s.FuelPerSecond, 1_000_000_000)
 	s.AccountFuelPerSecond = cmp.Or(s.AccountFuelPerSecond, 500_000_000)
@@ -79,8 +86,10 @@ type Configuration interface {
 	// Adopt is called before an active set takes effect, one set at a time. Its error, say that a manifest does not fit
 	// the configuration, cancels the change. It must not change the registry.
 	Adopt(ctx context.Context, active ActiveSet) error
-	// Pinned reports whether the configuration allows a module of a plugin.
+	// Pinned reports whether the configuration's accounts allow a module of a plugin.
 	Pinned(name, digest string) bool
+	// Policy is what the configuration names of a plugin itself.
+	Policy(name string) Policy
 }
 
 // Registry has the generations of each plugin: those that are active, and those that are kept for a while. It is safe
@@ -112,7 +121,7 @@ type Registry struct {
 	open   map[*Generation]struct{}
 	last   int64 // the number of the latest generation
 	closed bool
-	tasks  sync.WaitGroup // closing generations, aborting canaries, and what follows from a quarantine
+	tasks  sync.WaitGroup // closing generations, aborting canaries, live shadows, and what follows from a quarantine
 	broken []error        // errors of closing generations
 
 	// budgets guards accounts, whose budgets outlive their fleets. There is one for each name that an account ever had.
@@ -134,6 +143,10 @@ type pluginState struct {
 	formerCanary *canary.Status
 	events       []Event
 	decision     decision
+	// files have both outlast a restart.
+	files []*recordingFile
+	// live is the live shadow; nil without.
+	live *liveShadow
 	// undecided is why the decision of before the start is not known; nil where it is, or where there was none.
 	undecided error
 	// allowed are the differences that were accepted of generations that are active or warm, by digest.
@@ -170,10 +183,10 @@ func (r *Registry) stateFor(name string) *pluginState {
 	known := r.states[name]
 	if known == nil {
 		s := r.settings
+		flows, callbacks := newRecorder(s, s.RecordBytes), newRecorder(s, s.RecordBytes/callbackShare)
 		known = &pluginState{
-			recorder:  newRecorder(s.Record, s.RecordBytes, s.Now),
-			callbacks: newRecorder(s.Record, s.RecordBytes/callbackShare, s.Now),
-			allowed:   map[string][]Allowance{},
+			recorder: flows, callbacks: callbacks, files: r.recordingFiles(name, flows, callbacks),
+			allowed: map[string][]Allowance{},
 		}
 		r.states[name] = known
 	}
@@ -294,6 +307,11 @@ func (r *Registry) closeGeneration(g *Generation) {
 func (r *Registry) Close(ctx context.Context) error {
 	r.mutex.Lock()
 	r.closed = true
+	for _, known := range r.states {
+		if known.live != nil {
+			known.live.stop(errRestart)
+		}
+	}
 	r.mutex.Unlock()
 	r.tasks.Wait()
 	r.installing.Lock()

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -39,6 +40,9 @@ func (r *Registry) retain(c change, former Active, decided decision) (dropped []
 			until := r.settings.Now().Add(r.settings.Quarantine.Probation)
 			known.probation = probation{of: c.active.Stable, former: former.Stable, until: until}
 		}
+	}
+	if known.live != nil && known.live != c.concludes && c.active != former {
+		known.live.stop(errors.New("another generation serves"))
 	}
 	if c.active.Canary != former.Canary {
 		now := r.settings.Now().UTC()

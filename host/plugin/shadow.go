@@ -119,6 +119,9 @@ func (r *Registry) shadow(ctx context.Context, active, candidate *Generation, c 
 	}
 	shadow.add(replay.Burned(alikeBefore, alikeNow, r.settings.FuelPercent)...)
 	shadow.NotCovered = shadow.uncovered(candidate.manifest)
+	if c.Extent.any() && shadow.Flows == 0 {
+		c.Allow = union(c.Allow, []Allowance{AllowUnproven}) // what it sees is the evidence
+	}
 	return shadow, shadow.verdict(c)
 }
 
@@ -149,10 +152,10 @@ func sideBySide(ctx context.Context, active, candidate *Generation,
 
 // verdict is an error where differences stop a candidate, or where nothing could show any.
 func (s *Shadow) verdict(c Candidate) error {
-	if s.Flows == 0 && !c.allows(AllowUnproven) {
+	if s.Flows == 0 && !c.checked && !c.allows(AllowUnproven) {
 		return &RefusedError{
 			Step: StepShadow, Reason: ErrUnproven, What: s.String(),
-			Hint: "install it after some payments, or allow unproven", Needs: []Allowance{AllowUnproven},
+			Hint: "install it after some payments, embed its vectors, or allow unproven", Needs: []Allowance{AllowUnproven},
 		}
 	}
 	var refused []Allowance

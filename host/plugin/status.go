@@ -17,6 +17,8 @@ type State string
 const (
 	Stable State = "active"
 	Canary State = "canary"
+	// Shadowed: it sees live flows, and does not serve.
+	Shadowed State = "shadow"
 	// Warm: kept for a rollback.
 	Warm State = "warm"
 	// Draining: payments that began with it are still under way.
@@ -58,6 +60,8 @@ type Status struct {
 	Canary *canary.Status
 	// FormerCanary is the last canary that ended since the router started; nil where none did.
 	FormerCanary *canary.Status
+	// Live is nil without a live shadow.
+	Live *LiveShadow
 	// Recorded flows, and their bytes.
 	Recorded, RecordedBytes int
 	// Events are the last steps, the oldest first.
@@ -110,6 +114,9 @@ func (r *Registry) status(name string, known *pluginState) Status {
 		})
 	}
 	slices.SortFunc(status.Generations, func(a, b GenerationStatus) int { return cmp.Compare(b.Number, a.Number) })
+	if known.live != nil {
+		status.Live = known.live.status()
+	}
 	if known.canary != nil {
 		status.Canary = known.canary.Status(active.Share)
 	}
@@ -123,6 +130,8 @@ func stateOf(g *Generation, active Active, known *pluginState) State {
 		return Stable
 	case g == active.Canary:
 		return Canary
+	case known.live != nil && g == known.live.generation:
+		return Shadowed
 	case slices.Contains(known.warm, g):
 		return Warm
 	}

@@ -22,6 +22,8 @@ type change struct {
 	file string
 	// back: to a generation that was active before, so that nothing reverts it by itself.
 	back bool
+	// concludes is the live shadow whose end the change is; nil for others.
+	concludes *liveShadow
 	// starting: the router is, so that Adopt is not called. restored: the decision on it is of before the start.
 	starting, restored bool
 }

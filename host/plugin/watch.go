@@ -111,6 +111,8 @@ type watched struct {
 	problem string
 	// code and signed are the digests of what was handled last.
 	code, signed string
+	// plugin is its plugin where it was refused, and policy what the configuration allowed of it then.
+	plugin, policy string
 	// unproven is the plugin whose recorded flows the file waits for; empty where it waits for none.
 	unproven string
 	gone     bool
@@ -183,8 +185,9 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 	if found != file.stat || file.since.IsZero() {
 		file.stat, file.since, file.done = found, now, false
 	}
-	proven := file.unproven != "" && w.registry.hasEvidence(file.unproven)
-	if file.done && !proven {
+	reopened := file.unproven != "" && w.registry.hasEvidence(file.unproven) ||
+		file.plugin != "" && w.registry.allowed(file.plugin, file.code) != file.policy
+	if file.done && !reopened {
 		return w.settings.Every
 	}
 	if still := now.Sub(file.since); still < w.settings.Settle {
@@ -197,7 +200,7 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 	file.problem = ""
 	w.registry.readable(path)
 	code, signed := digestOf(c.Code), digestOf(c.Signature)
-	if !proven && code == file.code && signed == file.signed {
+	if !reopened && code == file.code && signed == file.signed {
 		file.done = true
 		return w.settings.Every
 	}
@@ -205,10 +208,13 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 		return min(w.settings.Settle, w.settings.Incomplete-waited)
 	}
 	file.done, file.code, file.signed = true, code, signed
-	file.unproven = ""
+	file.unproven, file.plugin = "", ""
 	report, err := w.registry.Install(ctx, c) // its events, and the log, have the result
 	if errors.Is(err, ErrUnproven) {
 		file.unproven = report.Name
+	}
+	if err != nil {
+		file.plugin, file.policy = report.Name, w.registry.allowed(report.Name, code)
 	}
 	w.settings.Installed(ctx, path, report, err)
 	return w.settings.Every

@@ -39,7 +39,9 @@ func (r *Router) noteInstall(ctx context.Context, file string, report plugin.Rep
 		Version    string `json:"version"`
 		Digest     string `json:"digest"`
 		Generation int64  `json:"generation"`
-	}{report.Version, report.Digest, report.Generation}, err)
+
+		Allowed []plugin.Allowance `json:"allowed,omitempty"`
+	}{report.Version, report.Digest, report.Generation, report.Allowed}, err)
 }
 
 // noteQuarantine names the plugin, and why it is in quarantine.

@@ -60,11 +60,14 @@ type Settings struct {
 	Isolation plugin.IsolationSettings
 	// GuestMemory is how many bytes the memories of all plugins' guests may have together; see wasm.Options.
 	GuestMemory int64
-	// KeepPlugins and RecordCalls are plugin.Settings' Keep and Record.
-	KeepPlugins, RecordCalls int
 	// PluginFuel and AccountFuel are plugin.Settings' FuelPerSecond and AccountFuelPerSecond, and Quarantine its own.
 	PluginFuel, AccountFuel int64
 	Quarantine              plugin.QuarantineSettings
+	// RequireCheck takes plugins with vectors only, and plays them.
+	RequireCheck bool
+	// KeepPlugins, RecordCalls and RecordFor are plugin.Settings' Keep, Record and RecordFor.
+	KeepPlugins, RecordCalls int
+	RecordFor                time.Duration
 	// Data is the folder of the journal, and Witness the file that holds its last commit; empty is one in Data.
 	Data, Witness string
 	// CreateTimeout is how long a create waits for its first settled step, and Grace how long a shutdown waits.
@@ -199,8 +202,8 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	s := r.settings
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
 	registry, unload, err := newRegistry(cache, wasm.Options{Logger: s.Logger, Memory: s.GuestMemory}, plugin.Settings{
-		Isolation: s.Isolation, Keys: s.PluginKeys, RequireSignature: s.RequireSignature,
-		Keep: s.KeepPlugins, Record: s.RecordCalls,
+		Policies: s.policies(), Isolation: s.Isolation, Keys: s.PluginKeys, RequireSignature: s.RequireSignature,
+		RequireCheck: s.RequireCheck, Keep: s.KeepPlugins, Record: s.RecordCalls, RecordFor: s.RecordFor,
 		FuelPerSecond: s.PluginFuel, AccountFuelPerSecond: s.AccountFuel, Quarantine: s.Quarantine,
 		Quarantined: r.noteQuarantine,
 		Dir:         filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
@@ -217,6 +220,20 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 		r.log.Error("plugins are missing: the others serve", slog.Any("problems", err))
 	}
 	return nil
+}
+
+// policies are what the routing file names of plugins, for the start: an account's plugin must be there before the
+// configuration can be active. A file with mistakes has none; openConfiguration reports it.
+func (s Settings) policies() map[string]plugin.Policy {
+	named, err := config.Load(s.Routing, s.Environ)
+	if err != nil {
+		return nil
+	}
+	policies := map[string]plugin.Policy{}
+	for name := range named.Plugins {
+		policies[name] = live.PolicyOf(named, name)
+	}
+	return policies
 }
 
 // LoadPlugins compiles every module of a folder, and takes all of them or none. unload closes the registry and the
@@ -374,7 +391,7 @@ func (r *Router) background() []func(context.Context) {
 	})
 	all := []func(context.Context){
 		r.keys.Run, r.keepRecovering, payment.NewReconciler(r.engine, s.Reconciler).Run, r.inbox.Run, sender.Run,
-		r.keepReloading,
+		r.keepReloading, r.registry.KeepRecordings,
 	}
 	if s.Watch {
 		all = append(all, r.manager.Run, r.watchPlugins)

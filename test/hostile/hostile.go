@@ -61,7 +61,7 @@ type Round struct {
 	Payments, Failed int
 	// Before is the memory before the hostile payments, Most the most beside them.
 	Before, Most int64
-	CPU        time.Duration
+	CPU          time.Duration
 	// Outcomes are those of hostile payments or callbacks.
 	Outcomes map[string]int
 	// Quarantined is how long after the first hostile payment the quarantine began, and Reason what it is for; 0 where

@@ -1,5 +1,5 @@
-// Package vector decides how golden vectors are written down, and finds out what a plugin, in this process or as a bare
-// module, makes of them.
+// Package vector decides how golden vectors are written down, in a folder or in the module itself, and finds out what a
+// plugin, in this process or as a bare module, makes of them.
 //
 // A vector is one txtar file:
 //
@@ -56,9 +56,12 @@ type Vector struct {
 	responses []*abi.HttpResponse
 }
 
+// mostSections bounds the sections of a vector.
+const mostSections = 200
+
 // Load reads a folder's vectors, *.txtar, in the order of their names.
 func Load(directory string) ([]*Vector, error) {
-	paths, err := filepath.Glob(filepath.Join(directory, "*.txtar"))
+	paths, err := filepath.Glob(filepath.Join(directory, "*"+ending))
 	if err != nil {
 		return nil, fmt.Errorf("list vectors: %w", err)
 	}
@@ -88,8 +91,11 @@ func Read(path string) (*Vector, error) {
 
 func parse(path string, content []byte) (*Vector, error) {
 	v := &Vector{
-		Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: txtar.Parse(content),
+		Name: strings.TrimSuffix(filepath.Base(path), ending), path: path, archive: txtar.Parse(content),
 		call: &abi.Call{},
+	}
+	if len(v.archive.Files) > mostSections {
+		return nil, fmt.Errorf("it has %d sections, and may have %d", len(v.archive.Files), mostSections)
 	}
 	for i, file := range v.archive.Files {
 		if err := v.take(file.Name, file.Data); err != nil {
