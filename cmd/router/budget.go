@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"payrouter/host/plugin"
+	"payrouter/host/plugin/faults"
 )
 
 // budgetFlags bound what plugins use and fail in sum. What is zero takes the default of package plugin, as in tests.
@@ -19,6 +19,6 @@ type budgetFlags struct {
 	Probation time.Duration `name:"plugin-probation" default:"10m" help:"How long a swap may revert; -1s: never."`
 }
 
-func (b budgetFlags) quarantine() plugin.QuarantineSettings {
-	return plugin.QuarantineSettings{Faults: b.Faults, Merchants: b.Merchants, Probation: b.Probation}
+func (b budgetFlags) quarantine() faults.Settings {
+	return faults.Settings{Faults: b.Faults, Merchants: b.Merchants, Probation: b.Probation}
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"payrouter/host/api"
+	"payrouter/host/api/pluginview"
 )
 
 const keepingRouting = `
@@ -71,7 +71,7 @@ func TestNoPayerGetsIntoAnothersRequest(t *testing.T) {
 			}
 			require.Len(t, bodies, 4)
 			require.Equal(t, row.leaks, strings.Contains(fmt.Sprint(bodies), "@example.com"), "%v", bodies)
-			known := read[api.Plugin](t, w.ask("GET", w.router+"/v1/plugins/keeper", ""))
+			known := read[pluginview.Plugin](t, w.ask("GET", w.router+"/v1/plugins/keeper", ""))
 			require.Equal(t, row.isolation, known.Generations[0].Isolation)
 			require.Equal(t, row.kept, known.Generations[0].Kept > 0)
 			require.NotContains(t, w.log.String(), "@example.com")

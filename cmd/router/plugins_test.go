@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/api"
+	"payrouter/host/api/pluginview"
 	"payrouter/host/plugin/signature"
 )
 
@@ -51,11 +52,11 @@ func loosened(t *testing.T) []byte {
 		[]byte(`"slug": {"type": "string", "minLength": 0,`))
 }
 
-func (w *harness) plugin(name string) api.Plugin {
+func (w *harness) plugin(name string) pluginview.Plugin {
 	w.t.Helper()
 	a := w.ask("GET", w.router+"/v1/plugins/"+name, "")
 	require.Equal(w.t, 200, a.status, string(a.body))
-	return read[api.Plugin](w.t, a)
+	return read[pluginview.Plugin](w.t, a)
 }
 
 // serving is the digest that serves as stable.
@@ -98,14 +99,14 @@ func TestPluginIsSwappedWhileTheRouterRuns(t *testing.T) {
 
 	good := w.put("payplay", "", marked(shipped(t, "payplay"), "a"))
 	require.Equal(t, 200, good.status, string(good.body))
-	made := read[api.PluginInstall](t, good)
+	made := read[pluginview.PluginInstall](t, good)
 	require.Positive(t, made.Shadow.Flows)
 	require.Zero(t, made.Shadow.Requests+made.Shadow.Outcomes+made.Shadow.Failures)
 	require.Equal(t, made.Digest, w.serving("payplay"))
 	second := w.create(byPayPlay)
 	require.Equal(t, made.Digest, w.attempts(second.ID)[0].Digest)
 	require.Equal(t, made.Generation, w.attempts(second.ID)[0].Generation)
-	require.True(t, read[api.PluginInstall](t, w.put("payplay", "", marked(shipped(t, "payplay"), "a"))).Unchanged)
+	require.True(t, read[pluginview.PluginInstall](t, w.put("payplay", "", marked(shipped(t, "payplay"), "a"))).Unchanged)
 
 	back := w.ask("POST", w.router+"/v1/plugins/payplay/rollback", "")
 	require.Equal(t, 200, back.status, string(back.body))
@@ -132,7 +133,7 @@ func TestALooserManifestIsRefused(t *testing.T) {
 	refused := read[api.Problem](t, other)
 	require.Equal(t, "urn:payrouter:problem:plugin-loosened", refused.Type)
 	const field = "settings_schema/properties/slug/minLength"
-	expected := []api.PluginChange{{
+	expected := []pluginview.PluginChange{{
 		Field: field, Before: "1", After: "0", Direction: "looser", Allow: "manifest",
 		Why: "it accepts settings that satisfy the schema",
 	}}
@@ -141,7 +142,7 @@ func TestALooserManifestIsRefused(t *testing.T) {
 
 	allowed := w.put("payplay", "?allow=manifest", loosened(t))
 	require.Equal(t, 200, allowed.status, string(allowed.body))
-	require.Equal(t, expected, read[api.PluginInstall](t, allowed).Manifest)
+	require.Equal(t, expected, read[pluginview.PluginInstall](t, allowed).Manifest)
 	acts := read[struct {
 		Data []api.Act
 		More bool
@@ -184,8 +185,8 @@ func TestASwapAfterAStartIsUnproven(t *testing.T) {
 	w.create(byPayPlay)
 	good := w.put("payplay", "", marked(shipped(t, "payplay"), "c"))
 	require.Equal(t, 200, good.status, string(good.body))
-	covered := read[api.PluginInstall](t, good).Shadow.Covered
-	require.Contains(t, covered, api.PluginCoverage{
+	covered := read[pluginview.PluginInstall](t, good).Shadow.Covered
+	require.Contains(t, covered, pluginview.PluginCoverage{
 		Operation: "CreateCryptoOrder", Results: map[string]int{"requires_action": 2},
 	})
 }
@@ -278,7 +279,7 @@ func TestPluginsComeByTheFolderAndStayAfterARestart(t *testing.T) {
 	before := w.attempts(first.ID)[0].Digest
 	require.Eventually(t, func() bool { return w.serving("payplay") != before }, time.Minute, 5*time.Millisecond)
 	t.Logf("a plugin of %d bytes served %s after it was written", len(shipped(t, "payplay")), time.Since(began))
-	uploaded := read[api.PluginInstall](t, w.put("payplay", "", marked(shipped(t, "payplay"), "by upload"))).Digest
+	uploaded := read[pluginview.PluginInstall](t, w.put("payplay", "", marked(shipped(t, "payplay"), "by upload"))).Digest
 	w.stop()
 	require.NoError(t, w.end())
 
@@ -294,7 +295,7 @@ func TestWorseCanaryIsGivenUp(t *testing.T) {
 	before := w.serving("payplay")
 	tried := w.put("payplay", "?canary=50&allow=requests,outcomes,unproven", astray(t))
 	require.Equal(t, 200, tried.status, string(tried.body))
-	candidate := read[api.PluginInstall](t, tried).Digest
+	candidate := read[pluginview.PluginInstall](t, tried).Digest
 	require.Equal(t, 50, w.plugin("payplay").Canary.Share)
 	digests := map[string]int{}
 	for range 400 {

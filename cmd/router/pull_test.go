@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/api"
+	"payrouter/host/api/pluginview"
 	"payrouter/host/plugin/oci"
 	"payrouter/host/plugin/signature"
 )
@@ -174,7 +175,7 @@ func TestPluginIsPulledFromARegistry(t *testing.T) {
 
 	a = w.pull("payplay", api.PluginPull{From: signed})
 	require.Equal(t, 200, a.status, string(a.body))
-	made := read[api.PluginInstall](t, a)
+	made := read[pluginview.PluginInstall](t, a)
 	require.Equal(t, sum(good), made.Digest)
 	serving := w.plugin("payplay").Generations[0]
 	require.Equal(t, made.Digest, serving.Digest)

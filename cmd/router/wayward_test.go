@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/api"
+	"payrouter/host/api/pluginview"
 )
 
 const waywardRouting = `providers:
@@ -146,7 +147,7 @@ func TestAFailingCanaryHarmsItsShareAlone(t *testing.T) {
 			candidate := w.put("wayward", "?canary=50&allow=requests,outcomes,failures,fuel,unproven",
 				waywardModule(t, code, way))
 			require.Equal(t, 200, candidate.status, string(candidate.body))
-			canary := read[api.PluginInstall](t, candidate).Digest
+			canary := read[pluginview.PluginInstall](t, candidate).Digest
 
 			deadline := time.Now().Add(time.Minute)
 			made := w.pay(20_000, func() bool {

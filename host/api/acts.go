@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"payrouter/host/access"
+	"payrouter/host/api/pluginview"
 	"payrouter/host/audit"
 )
 
@@ -66,7 +67,7 @@ func pluginState[In, Out any](a *api, name func(*In) string) func(context.Contex
 		if !found {
 			return nil
 		}
-		return pluginOf(status, false)
+		return pluginview.Of(status, false)
 	}
 }
 
@@ -78,16 +79,17 @@ func (a *api) replacedState(_ context.Context, in *putPluginInput, out *installO
 
 func (a *api) replaced(name string, allow []string, out *installOutput) any {
 	shown := struct {
-		Plugin *Plugin        `json:"plugin,omitempty"`
-		Allow  []string       `json:"allow,omitempty"`
-		Looser []PluginChange `json:"looser,omitempty"`
+		Plugin *pluginview.Plugin        `json:"plugin,omitempty"`
+		Allow  []string                  `json:"allow,omitempty"`
+		Looser []pluginview.PluginChange `json:"looser,omitempty"`
 	}{Allow: allow}
 	if status, found := a.settings.Plugins.Plugin(name); found {
-		of := pluginOf(status, false)
+		of := pluginview.Of(status, false)
 		shown.Plugin = &of
 	}
 	if out != nil {
-		shown.Looser = slices.DeleteFunc(slices.Clone(out.Body.Manifest), func(c PluginChange) bool { return c.Allow == "" })
+		shown.Looser = slices.DeleteFunc(slices.Clone(out.Body.Manifest),
+			func(c pluginview.PluginChange) bool { return c.Allow == "" })
 	}
 	return shown
 }

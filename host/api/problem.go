@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 
 	"payrouter/host/access"
+	"payrouter/host/api/pluginview"
 	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/certificate"
@@ -49,7 +50,7 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	// Problems are the mistakes in a routing file.
 	Problems []ConfigProblem `json:"problems,omitempty"`
 	// Plugin is how far a module came that was refused.
-	Plugin *PluginInstall `json:"plugin,omitempty"`
+	Plugin *pluginview.PluginInstall `json:"plugin,omitempty"`
 
 	retryAfter int
 }

@@ -152,7 +152,8 @@ func Read(file string, text []byte, environ []string) (*Config, error) {
 		return nil, err
 	}
 	root := view{src: src, value: effective}
-	root.members("the file", []string{"providers", "rules", "groups", "approval", "plugins", "registries"}, func(key string, v view) {
+	members := []string{"providers", "rules", "groups", "approval", "plugins", "registries"}
+	root.members("the file", members, func(key string, v view) {
 		switch key {
 		case "providers":
 			config.Providers = v.providers()

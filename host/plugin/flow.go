@@ -37,7 +37,7 @@ func (f *Flow) For(account, merchant string) *Flow {
 }
 
 // Prepare turns the call into its first step, and returns the fuel that this took. ctx bounds only the wait for an
-// instance. The error is a *FaultError, one of package wasm's, or a *WithheldError: the generation is in quarantine, or
+// instance. The error is a *FaultError, one of package wasm's, or a *withheldError: the generation is in quarantine, or
 // the CPU is used up that it or the account may use for now. Calls about what was sent before are never withheld.
 func (f *Flow) Prepare(ctx context.Context) (*abi.Step, int64, error) {
 	if err := f.withheld(); err != nil {
@@ -88,11 +88,11 @@ func (f *Flow) step(ctx context.Context, export wasm.Export, input, state []byte
 	switch {
 	case notMade(err):
 	case atFault(err):
-		if g.guard.flows.fault(inputOf(export, f.call, state, response), f.merchant, now) {
+		if g.guard.flows.Fault(inputOf(export, f.call, state, response), f.merchant, now) {
 			g.registry.confine(g, Quarantine{Sends: true, Reason: err.Error()})
 		}
 	default:
-		g.guard.flows.well(f.merchant, now)
+		g.guard.flows.Well(f.merchant, now)
 	}
 	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
 		f.record(export, made, step.GetSend() == nil)

@@ -79,7 +79,7 @@ func (g *Generation) Stats() wasm.Stats { return g.module.Stats() }
 func (g *Generation) Sendable() error { return g.guard.sendable() }
 
 // Receive reads a provider's callback to an account, and returns the fuel that this took. ctx bounds only the wait for
-// an instance. The error is a *FaultError, a *WithheldError, or one of package wasm's.
+// an instance. The error is a *FaultError, a *withheldError, or one of package wasm's.
 func (g *Generation) Receive(ctx context.Context, account string, callback *abi.Callback) (*abi.Receipt, int64, error) {
 	if err := g.guard.readable(); err != nil {
 		return nil, 0, err
@@ -98,11 +98,11 @@ func (g *Generation) Receive(ctx context.Context, account string, callback *abi.
 	switch {
 	case notMade(err):
 	case atFault(err):
-		if g.guard.callbacks.fault(inputOfCallback(callback), "", now) {
+		if g.guard.callbacks.Fault(inputOfCallback(callback), "", now) {
 			g.registry.confine(g, Quarantine{Callbacks: true, Reason: err.Error()})
 		}
 	default:
-		g.guard.callbacks.well("", now)
+		g.guard.callbacks.Well("", now)
 	}
 	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
 		g.callbacks.callback(g, made)

@@ -9,24 +9,25 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/plugin/budget"
+	"payrouter/host/plugin/faults"
 	"payrouter/host/wasm"
 )
 
-// WithheldError is why a call is not made now. Nothing ran.
-type WithheldError struct {
+// withheldError is why a call is not made now. Nothing ran.
+type withheldError struct {
 	// Plugin is its name.
 	Plugin string
 	// Reason is ErrOverBudget or ErrQuarantine.
 	Reason error
 }
 
-func (e *WithheldError) Error() string { return "plugin " + e.Plugin + ": " + e.Reason.Error() }
+func (e *withheldError) Error() string { return "plugin " + e.Plugin + ": " + e.Reason.Error() }
 
 // Unwrap returns the reason.
-func (e *WithheldError) Unwrap() error { return e.Reason }
+func (e *withheldError) Unwrap() error { return e.Reason }
 
 // Withheld is the reason for whoever may see the account.
-func (e *WithheldError) Withheld() string { return "the plugin is " + e.Reason.Error() }
+func (e *withheldError) Withheld() string { return "the plugin is " + e.Reason.Error() }
 
 // guard decides whether a generation's calls are made, by what its calls used and how they ended. It is safe for
 // concurrent use.
@@ -37,14 +38,14 @@ type guard struct {
 	// refused counts calls that a budget refused.
 	refused atomic.Int64
 	// flows has the faults of prepare and interpret, callbacks those of receive.
-	flows, callbacks *tally
+	flows, callbacks *faults.Tally
 	quarantine       atomic.Pointer[Quarantine]
 }
 
 func (r *Registry) newGuard(plugin string) *guard {
 	s := r.settings.Quarantine
 	return &guard{
-		plugin: plugin, fuel: r.newBudget(r.settings.FuelPerSecond), flows: newTally(s), callbacks: newTally(s),
+		plugin: plugin, fuel: r.newBudget(r.settings.FuelPerSecond), flows: faults.NewTally(s), callbacks: faults.NewTally(s),
 	}
 }
 
@@ -74,7 +75,7 @@ func (r *Registry) accountBudget(account string) *budget.Budget {
 // sendable is nil, or why no new request is made: an error that wraps ErrQuarantine.
 func (g *guard) sendable() error {
 	if q := g.quarantine.Load(); q != nil && q.Sends {
-		return &WithheldError{Plugin: g.plugin, Reason: ErrQuarantine}
+		return &withheldError{Plugin: g.plugin, Reason: ErrQuarantine}
 	}
 	return nil
 }
@@ -82,7 +83,7 @@ func (g *guard) sendable() error {
 // readable is nil, or why no callback is read.
 func (g *guard) readable() error {
 	if q := g.quarantine.Load(); q != nil && q.Callbacks {
-		return &WithheldError{Plugin: g.plugin, Reason: ErrQuarantine}
+		return &withheldError{Plugin: g.plugin, Reason: ErrQuarantine}
 	}
 	return nil
 }
@@ -93,7 +94,7 @@ func (g *guard) affordable(account *budget.Budget, now time.Time) error {
 		return nil
 	}
 	g.refused.Add(1)
-	return &WithheldError{Plugin: g.plugin, Reason: ErrOverBudget}
+	return &withheldError{Plugin: g.plugin, Reason: ErrOverBudget}
 }
 
 // charge takes what a call used from both budgets.
@@ -120,7 +121,7 @@ func notMade(err error) bool {
 }
 
 // inputOf identifies a flow's call, with the response that it read; nil for none.
-func inputOf(export wasm.Export, call *abi.Call, state []byte, response *abi.HttpResponse) input {
+func inputOf(export wasm.Export, call *abi.Call, state []byte, response *abi.HttpResponse) faults.Input {
 	about := *call
 	about.NowMs, about.Seed = 0, nil
 	encoded, err := about.MarshalVT()
@@ -132,7 +133,7 @@ func inputOf(export wasm.Export, call *abi.Call, state []byte, response *abi.Htt
 }
 
 // inputOfCallback identifies a callback.
-func inputOfCallback(callback *abi.Callback) input {
+func inputOfCallback(callback *abi.Callback) faults.Input {
 	about := *callback
 	about.NowMs = 0
 	encoded, err := about.MarshalVT()
@@ -142,13 +143,13 @@ func inputOfCallback(callback *abi.Callback) input {
 	return hashed(encoded)
 }
 
-func hashed(parts ...[]byte) input {
+func hashed(parts ...[]byte) faults.Input {
 	sum := sha256.New()
 	for _, part := range parts {
 		_, _ = sum.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		_, _ = sum.Write(part)
 	}
-	return input(sum.Sum(nil))
+	return faults.Input(sum.Sum(nil))
 }
 
 // resumes reports whether an operation is about payments that were sent before, in every use that the manifest has for

@@ -92,7 +92,7 @@ func (g *Generation) ask(ctx context.Context, export wasm.Export, input []byte,
 		return answer, raw, usage, err // without a second answer there is nothing to compare
 	}
 	g.kept.Add(1)
-	g.guard.flows.fault(hashed(input), "", g.registry.settings.Now())
+	g.guard.flows.Fault(hashed(input), "", g.registry.settings.Now())
 	g.registry.settings.Logger.Error("plugin broke the isolation of its calls",
 		slog.String("plugin", g.manifest.GetName()), slog.String("version", g.manifest.GetVersion()),
 		slog.String("digest", g.Digest()), slog.Int64("generation", g.number),

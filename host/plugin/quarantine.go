@@ -185,8 +185,8 @@ func (r *Registry) EndQuarantine(_ context.Context, name, digest, by string) err
 		for g := range r.open {
 			if g.Digest() == q.Digest {
 				t.about.Generation = g.number
-				g.guard.flows.reset()
-				g.guard.callbacks.reset()
+				g.guard.flows.Reset()
+				g.guard.callbacks.Reset()
 			}
 		}
 		r.mutex.Unlock()

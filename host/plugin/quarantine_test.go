@@ -13,6 +13,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/faults"
 	"payrouter/host/wasm"
 )
 
@@ -72,7 +73,7 @@ func TestQuarantineStopsNewRequestsOnly(t *testing.T) {
 	err = poison(t, generation, "pay_1", "pay_1", "pay_1", "pay_2", "pay_2")
 	require.NotErrorIs(t, err, plugin.ErrQuarantine, "the same input counts once")
 	require.NoError(t, generation.Sendable())
-	require.Equal(t, plugin.Faults{Calls: 5, Inputs: 2}, generationOf(t, registry, generation.Digest()).Faults)
+	require.Equal(t, faults.Count{Calls: 5, Inputs: 2}, generationOf(t, registry, generation.Digest()).Faults)
 	require.NotErrorIs(t, poison(t, generation, "pay_3"), plugin.ErrQuarantine)
 
 	require.ErrorIs(t, generation.Sendable(), plugin.ErrQuarantine)
@@ -87,7 +88,7 @@ func TestQuarantineStopsNewRequestsOnly(t *testing.T) {
 
 	began(t, registry, plugin.StepRollback, 1)
 	status := generationOf(t, registry, generation.Digest())
-	require.Equal(t, plugin.Faults{Calls: 6, Inputs: 3}, status.Faults)
+	require.Equal(t, faults.Count{Calls: 6, Inputs: 3}, status.Faults)
 	require.True(t, status.Quarantine.Sends)
 	require.False(t, status.Quarantine.Callbacks)
 	require.Contains(t, status.Quarantine.Reason, "trapped")
@@ -126,7 +127,7 @@ func TestFaultsOfCallbacksStopCallbacksOnly(t *testing.T) {
 	buy(t, generation, "pay_1")
 	began(t, registry, plugin.StepQuarantine, 1)
 	status := generationOf(t, registry, generation.Digest())
-	require.Equal(t, plugin.Faults{Calls: 5, Inputs: 3}, status.CallbackFaults)
+	require.Equal(t, faults.Count{Calls: 5, Inputs: 3}, status.CallbackFaults)
 	require.Zero(t, status.Faults)
 	require.Empty(t, steps(registry, plugin.StepRollback), "it stays active")
 }
@@ -217,7 +218,7 @@ func TestQuarantineIsNoRollbackToALooserManifestNorLater(t *testing.T) {
 			before: "loosen=class version=1.0.0", after: "version=1.1.0", why: "the former generation's manifest is looser",
 		},
 		"after the probation": {
-			settings: plugin.Settings{Quarantine: plugin.QuarantineSettings{Probation: time.Hour}, Now: func() time.Time {
+			settings: plugin.Settings{Quarantine: faults.Settings{Probation: time.Hour}, Now: func() time.Time {
 				clock.Lock()
 				defer clock.Unlock()
 				clock.now = clock.now.Add(45 * time.Minute) // every look at the clock
@@ -268,7 +269,7 @@ func TestBudgetRefusesNewRequestsOnly(t *testing.T) {
 	t.Parallel()
 	at := time.Now()
 	registry := newRegistry(t, plugin.Settings{
-		FuelPerSecond: 1_000_000, AccountFuelPerSecond: -1, Quarantine: plugin.QuarantineSettings{Faults: -1},
+		FuelPerSecond: 1_000_000, AccountFuelPerSecond: -1, Quarantine: faults.Settings{Faults: -1},
 		Now: func() time.Time { return at }, Limits: wasm.Limits{Fuel: 30_000_000},
 	})
 	generation := install(t, registry, module(t, ""))
@@ -300,7 +301,7 @@ func TestAccountsHaveBudgetsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	at := time.Now()
 	registry := newRegistry(t, plugin.Settings{
-		FuelPerSecond: -1, AccountFuelPerSecond: 1_000_000, Quarantine: plugin.QuarantineSettings{Faults: -1},
+		FuelPerSecond: -1, AccountFuelPerSecond: 1_000_000, Quarantine: faults.Settings{Faults: -1},
 		Now: func() time.Time { return at },
 	})
 	generation := install(t, registry, module(t, ""))
@@ -318,7 +319,7 @@ func TestASlowStartIsPaidOnce(t *testing.T) {
 	t.Parallel()
 	at := time.Now()
 	registry := newRegistry(t, plugin.Settings{
-		FuelPerSecond: 10_000_000, Quarantine: plugin.QuarantineSettings{Faults: -1}, Now: func() time.Time { return at },
+		FuelPerSecond: 10_000_000, Quarantine: faults.Settings{Faults: -1}, Now: func() time.Time { return at },
 	})
 	generation := install(t, registry, variant(t, "start=slow"))
 	for i := range 20 {

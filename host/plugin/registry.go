@@ -13,6 +13,7 @@ import (
 	abi "payrouter/abi/v1"
 	"payrouter/host/plugin/budget"
 	"payrouter/host/plugin/canary"
+	"payrouter/host/plugin/faults"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/usage"
 	"payrouter/host/wasm"
@@ -51,7 +52,7 @@ type Settings struct {
 	// there is no limit.
 	FuelPerSecond, AccountFuelPerSecond int64
 	// Quarantine decides when a generation goes into quarantine.
-	Quarantine QuarantineSettings
+	Quarantine faults.Settings
 	// Quarantined is called with each quarantine that begins, on a goroutine of its own. It may read the registry. Nil
 	// calls nothing.
 	Quarantined func(Quarantine)
@@ -69,7 +70,7 @@ func (s Settings) withDefaults() Settings {
 	s.FuelPercent = cmp.Or(s.FuelPercent, 50)
 	s.FuelPerSecond = cmp.Or(s.FuelPerSecond, 1_000_000_000)
 	s.AccountFuelPerSecond = cmp.Or(s.AccountFuelPerSecond, 500_000_000)
-	s.Quarantine = s.Quarantine.withDefaults()
+	s.Quarantine = s.Quarantine.WithDefaults()
 	if s.Quarantined == nil {
 		s.Quarantined = func(Quarantine) {}
 	}
@@ -81,8 +82,8 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// Configuration is what accounts need of plugins, as live.Manager has it.
-type Configuration interface {
+// configuration is what accounts need of plugins, as live.Manager has it.
+type configuration interface {
 	// Adopt is called before an active set takes effect, one set at a time. Its error, say that a manifest does not fit
 	// the configuration, cancels the change. It must not change the registry.
 	Adopt(ctx context.Context, active ActiveSet) error
@@ -101,7 +102,7 @@ type Registry struct {
 	base context.Context
 
 	// configuration is nil until Bind: what LoadDir makes active at the start becomes so without it.
-	configuration atomic.Pointer[Configuration]
+	configuration atomic.Pointer[configuration]
 
 	// installing is held while a module is examined, and changing, taken after it, while the active set changes, Adopt
 	// included: so a rollback does not wait for a compilation. mutex is the innermost, and never held during a wait.
@@ -156,7 +157,7 @@ type pluginState struct {
 }
 
 // Bind names the configuration that every later change of the active set has to fit.
-func (r *Registry) Bind(c Configuration) { r.configuration.Store(&c) }
+func (r *Registry) Bind(c configuration) { r.configuration.Store(&c) }
 
 func (r *Registry) adopt(ctx context.Context, next ActiveSet) error {
 	c := r.configuration.Load()

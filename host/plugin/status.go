@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"payrouter/host/plugin/canary"
+	"payrouter/host/plugin/faults"
 	"payrouter/host/wasm"
 )
 
@@ -39,7 +40,7 @@ type GenerationStatus struct {
 	Isolation Isolation
 	Kept      int64
 	// Faults are those of the calls of flows, and CallbackFaults those of callbacks.
-	Faults, CallbackFaults Faults
+	Faults, CallbackFaults faults.Count
 	// OverBudget: its budget is spent; Refused counts the calls that its budget, or an account's, refused.
 	OverBudget bool
 	Refused    int64
@@ -108,7 +109,7 @@ func (r *Registry) status(name string, known *pluginState) Status {
 			Number: g.number, Digest: g.Digest(), Version: g.manifest.GetVersion(), State: stateOf(g, active, known),
 			LoadedAt: g.loadedAt,
 			Source:   g.source, Signed: g.signed, Stats: g.Stats(), Quarantine: g.guard.quarantine.Load(),
-			Faults: g.guard.flows.faults(), CallbackFaults: g.guard.callbacks.faults(),
+			Faults: g.guard.flows.Count(), CallbackFaults: g.guard.callbacks.Count(),
 			OverBudget: g.guard.fuel.Spent(r.settings.Now()), Refused: g.guard.refused.Load(),
 			Isolation: g.isolated(), Kept: g.kept.Load(),
 		})

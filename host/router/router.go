@@ -27,6 +27,7 @@ import (
 	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/faults"
 	"payrouter/host/plugin/oci"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/quote"
@@ -62,7 +63,7 @@ type Settings struct {
 	GuestMemory int64
 	// PluginFuel and AccountFuel are plugin.Settings' FuelPerSecond and AccountFuelPerSecond, and Quarantine its own.
 	PluginFuel, AccountFuel int64
-	Quarantine              plugin.QuarantineSettings
+	Quarantine              faults.Settings
 	// RequireCheck takes plugins with vectors only, and plays them.
 	RequireCheck bool
 	// KeepPlugins, RecordCalls and RecordFor are plugin.Settings' Keep, Record and RecordFor.

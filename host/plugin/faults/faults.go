@@ -1,4 +1,6 @@
-package plugin
+// Package faults decides when a plugin's faults are so many that it makes no new requests: by how many inputs failed,
+// and whose.
+package faults
 
 import (
 	"cmp"
@@ -6,9 +8,9 @@ import (
 	"time"
 )
 
-// QuarantineSettings decide when a generation goes into quarantine, and what follows. Zero fields take the defaults
+// Settings decide when a generation goes into quarantine, and what follows. Zero fields take the defaults
 // that they name.
-type QuarantineSettings struct {
+type Settings struct {
 	// Faults of different inputs that suffice. 0 means 3; below 0 there is no quarantine.
 	Faults int
 	// Merchants whose calls must have failed, where the generation had calls of so many in the last ten minutes; where
@@ -19,7 +21,8 @@ type QuarantineSettings struct {
 	Probation time.Duration
 }
 
-func (s QuarantineSettings) withDefaults() QuarantineSettings {
+// WithDefaults fills the fields that are zero.
+func (s Settings) WithDefaults() Settings {
 	s.Faults = cmp.Or(s.Faults, 3)
 	s.Merchants = cmp.Or(s.Merchants, 2)
 	s.Probation = cmp.Or(s.Probation, 10*time.Minute)
@@ -36,20 +39,20 @@ const (
 	maxTallied = 1000
 )
 
-// input identifies what a call was about, without what differs between two calls of the same content: the time, the
+// Input identifies what a call was about, without what differs between two calls of the same content: the time, the
 // seed.
-type input [32]byte
+type Input [32]byte
 
-// tally counts the faults of one generation's calls of a kind. The same input counts once. It is safe for concurrent
+// Tally counts the faults of one generation's calls of a kind. The same input counts once. It is safe for concurrent
 // use.
-type tally struct {
-	settings QuarantineSettings
+type Tally struct {
+	settings Settings
 
 	mutex sync.Mutex
 	// score rises by perFault with a fault, and falls by one with a call without.
 	score int
 	// inputs that failed, and merchants whose calls failed, since the score was 0.
-	inputs  map[input]struct{}
+	inputs  map[Input]struct{}
 	failing map[string]struct{}
 	// merchants are those that the generation served, with their last call.
 	merchants map[string]time.Time
@@ -57,15 +60,16 @@ type tally struct {
 	calls, distinct int64
 }
 
-func newTally(settings QuarantineSettings) *tally {
-	return &tally{
-		settings: settings, inputs: map[input]struct{}{}, failing: map[string]struct{}{},
+// NewTally makes one without faults.
+func NewTally(settings Settings) *Tally {
+	return &Tally{
+		settings: settings.WithDefaults(), inputs: map[Input]struct{}{}, failing: map[string]struct{}{},
 		merchants: map[string]time.Time{},
 	}
 }
 
-// well counts a call without a fault. merchant is empty for a call of the router's own.
-func (t *tally) well(merchant string, now time.Time) {
+// Well counts a call without a fault. merchant is empty for a call of the router's own.
+func (t *Tally) Well(merchant string, now time.Time) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.serve(merchant, now)
@@ -74,8 +78,8 @@ func (t *tally) well(merchant string, now time.Time) {
 	}
 }
 
-// fault counts a call with a fault, and reports whether the generation is to go into quarantine.
-func (t *tally) fault(of input, merchant string, now time.Time) bool {
+// Fault counts a call with a fault, and reports whether the generation is to go into quarantine.
+func (t *Tally) Fault(of Input, merchant string, now time.Time) bool {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.serve(merchant, now)
@@ -94,7 +98,7 @@ func (t *tally) fault(of input, merchant string, now time.Time) bool {
 }
 
 // serve notes a merchant's call. Where there are too many, those that are not recent go.
-func (t *tally) serve(merchant string, now time.Time) {
+func (t *Tally) serve(merchant string, now time.Time) {
 	if merchant == "" {
 		return
 	}
@@ -108,7 +112,7 @@ func (t *tally) serve(merchant string, now time.Time) {
 }
 
 // served counts the merchants that the generation served lately, and forgets the others.
-func (t *tally) served(now time.Time) int {
+func (t *Tally) served(now time.Time) int {
 	for merchant, at := range t.merchants {
 		if now.Sub(at) > lately {
 			delete(t.merchants, merchant)
@@ -118,7 +122,7 @@ func (t *tally) served(now time.Time) int {
 }
 
 // forget begins anew.
-func (t *tally) forget() {
+func (t *Tally) forget() {
 	t.score = 0
 	if len(t.inputs) > 0 {
 		clear(t.inputs)
@@ -128,23 +132,24 @@ func (t *tally) forget() {
 	}
 }
 
-// reset begins anew after a person has ended a quarantine.
-func (t *tally) reset() {
+// Reset begins anew after a person has ended a quarantine.
+func (t *Tally) Reset() {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.forget()
 }
 
-// Faults count calls that a plugin failed: traps, calls out of fuel or memory, answers that are none.
-type Faults struct {
+// Count is of calls that a plugin failed: traps, calls out of fuel or memory, answers that are none.
+type Count struct {
 	// Calls that failed.
 	Calls int64
 	// Inputs that they were about: the same input counts once.
 	Inputs int64
 }
 
-func (t *tally) faults() Faults {
+// Count returns what it counted since it was made.
+func (t *Tally) Count() Count {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	return Faults{Calls: t.calls, Inputs: t.distinct}
+	return Count{Calls: t.calls, Inputs: t.distinct}
 }

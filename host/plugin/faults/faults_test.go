@@ -1,4 +1,4 @@
-package plugin_test
+package faults
 
 import (
 	"strconv"
@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"payrouter/host/plugin"
 )
 
 // call is one call of a generation, as its tally counts it.
@@ -16,6 +14,11 @@ type call struct {
 	// input that failed; empty for a call without a fault.
 	input string
 	after time.Duration
+}
+
+func inputOf(text string) (of Input) {
+	copy(of[:], text)
+	return of
 }
 
 func calls(n int, of func(i int) call) []call {
@@ -29,7 +32,7 @@ func calls(n int, of func(i int) call) []call {
 func TestQuarantineNeedsFaultsOfDifferentInputsAndMerchants(t *testing.T) {
 	t.Parallel()
 	for claim, row := range map[string]struct {
-		settings plugin.QuarantineSettings
+		settings Settings
 		calls    []call
 		// at is the number of the call that puts it into quarantine; 0 is none.
 		at int
@@ -79,22 +82,22 @@ func TestQuarantineNeedsFaultsOfDifferentInputsAndMerchants(t *testing.T) {
 			calls: append([]call{{"a", "", 0}}, calls(10, func(i int) call { return call{"", strconv.Itoa(i), 0} })...),
 		},
 		"never, where that is set": {
-			settings: plugin.QuarantineSettings{Faults: -1},
+			settings: Settings{Faults: -1},
 			calls:    calls(50, func(i int) call { return call{"a", strconv.Itoa(i), 0} }),
 		},
 		"the first fault, where that is set": {
-			settings: plugin.QuarantineSettings{Faults: 1}, calls: []call{{"a", "1", 0}}, at: 1,
+			settings: Settings{Faults: 1}, calls: []call{{"a", "1", 0}}, at: 1,
 		},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			tally, now := plugin.NewTally(row.settings), time.Unix(1_000_000, 0)
+			tally, now := NewTally(row.settings), time.Unix(1_000_000, 0)
 			at := 0
 			for i, made := range row.calls {
 				now = now.Add(made.after)
 				if made.input == "" {
 					tally.Well(made.merchant, now)
-				} else if tally.Fault(made.input, made.merchant, now) && at == 0 {
+				} else if tally.Fault(inputOf(made.input), made.merchant, now) && at == 0 {
 					at = i + 1
 				}
 			}
@@ -106,9 +109,9 @@ func TestQuarantineNeedsFaultsOfDifferentInputsAndMerchants(t *testing.T) {
 // What is kept does not grow with what fails.
 func TestTallyIsBounded(t *testing.T) {
 	t.Parallel()
-	tally, now := plugin.NewTally(plugin.QuarantineSettings{Faults: -1}), time.Unix(1_000_000, 0)
+	tally, now := NewTally(Settings{Faults: -1}), time.Unix(1_000_000, 0)
 	for i := range 5_000 {
-		tally.Fault(strconv.Itoa(i), "merchant "+strconv.Itoa(i), now)
+		tally.Fault(inputOf(strconv.Itoa(i)), "merchant "+strconv.Itoa(i), now)
 	}
-	require.LessOrEqual(t, tally.Size(), 3_000)
+	require.LessOrEqual(t, len(tally.inputs)+len(tally.failing)+len(tally.merchants), 3_000)
 }
