@@ -38,7 +38,7 @@ func TestNoPayerGetsIntoAnothersRequest(t *testing.T) {
 	require.NoError(t, succeed(guest))
 	for name, row := range map[string]struct {
 		command   serveCommand
-		isolation string
+		isolation string // after the payments
 		leaks     bool
 		kept      bool
 	}{
@@ -47,7 +47,7 @@ func TestNoPayerGetsIntoAnothersRequest(t *testing.T) {
 			serveCommand{Isolation: map[string]string{"keeper": "shared"}, IsolationSample: -1}, "shared", true, false,
 		},
 		"shared, every second call sampled": {
-			serveCommand{Isolation: map[string]string{"keeper": "shared"}, IsolationSample: 2}, "shared", false, true,
+			serveCommand{Isolation: map[string]string{"keeper": "shared"}, IsolationSample: 2}, "pristine", false, true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

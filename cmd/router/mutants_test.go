@@ -100,12 +100,26 @@ type mutant struct {
 	body       []byte
 }
 
+// shared has the calls of a folder's plugins share instances.
+func shared(t *testing.T, dir string) map[string]plugin.Isolation {
+	t.Helper()
+	modules, err := filepath.Glob(filepath.Join(dir, "*.wasm"))
+	require.NoError(t, err)
+	of := map[string]plugin.Isolation{}
+	for _, module := range modules {
+		of[strings.TrimSuffix(filepath.Base(module), ".wasm")] = plugin.Shared
+	}
+	return of
+}
+
 // Every answer of every vector, changed in one place: a success stays one only where what decides is as documented, and
 // what does not decide makes no answer unreadable.
 func TestNoChangedAnswerIsAWrongSuccessOrUnreadableForNothing(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)
-	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{},
+	// Hundreds of thousands of calls: what plugins keep, and use in sum, has tests of its own.
+	mutated := plugin.Settings{FuelPerSecond: -1, Isolation: plugin.IsolationSettings{Sample: -1, Of: shared(t, dir)}}
+	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, mutated,
 		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })

@@ -18,7 +18,8 @@ const canaryCooldown = time.Second
 // ways are the active generations of an account's plugin with their ways to its provider, and the choice between them
 // for each payment.
 //
-// A payment of the canary's share is served by the stable generation while the canary's breaker is open. One payment at
+// A payment of the canary's share is served by the stable generation while the canary is in quarantine, and while its
+// breaker is open. One payment at
 // a time tries a breaker whose cooldown is over, and only while the stable generation's breaker is closed: where both
 // are open the provider is at fault, and a canary's probes would cost payments that the account's own do not.
 type ways struct {
@@ -73,6 +74,9 @@ func (w *ways) serving(id string) generation {
 // canaryTakes reports whether the canary serves a payment that is drawn for it, or would serve one that is not. One
 // that is drawn may become the probe of a breaker that waits for one.
 func (w *ways) canaryTakes(id string, drawn, stableTakes bool) bool {
+	if w.active.Canary.Sendable() != nil {
+		return false // in quarantine: it is about to be aborted
+	}
 	state := w.canary.Breaker()
 	if state == egress.BreakerClosed {
 		return true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,8 +49,8 @@ type Settings struct {
 	// FuelPercent is how much more fuel than before a candidate may use on recorded flows. 0 means 50.
 	FuelPercent int
 	// FuelPerSecond is what the calls of one generation may use in sum, and AccountFuelPerSecond those of one account. New
-	// requests are refused once it is spent; answers are read all the same. 0 means 1,000,000,000 and 500,000,000; below 0
-	// there is no limit.
+	// requests are refused once it is spent; answers are read all the same. 0 means 1,000,000,000 and 500,000,000
+	// for each guest that runs at once; below 0 there is no limit.
 	FuelPerSecond, AccountFuelPerSecond int64
 	// Quarantine decides when a generation goes into quarantine.
 	Quarantine faults.Settings
@@ -68,8 +69,9 @@ func (s Settings) withDefaults() Settings {
 	s.RecordBytes = cmp.Or(s.RecordBytes, 4<<20)
 	s.RecordFor = cmp.Or(s.RecordFor, 30*24*time.Hour)
 	s.FuelPercent = cmp.Or(s.FuelPercent, 50)
-	s.FuelPerSecond = cmp.Or(s.FuelPerSecond, 1_000_000_000)
-	s.AccountFuelPerSecond = cmp.Or(s.AccountFuelPerSecond, 500_000_000)
+	guests := int64(max(1, runtime.GOMAXPROCS(0)-1))
+	s.FuelPerSecond = cmp.Or(s.FuelPerSecond, guests*1_000_000_000)
+	s.AccountFuelPerSecond = cmp.Or(s.AccountFuelPerSecond, guests*500_000_000)
 	s.Quarantine = s.Quarantine.WithDefaults()
 	if s.Quarantined == nil {
 		s.Quarantined = func(Quarantine) {}
