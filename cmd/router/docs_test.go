@@ -141,7 +141,8 @@ func TestDocumentsCommandsAreThere(t *testing.T) {
 		for line := range strings.Lines(strings.ReplaceAll(strings.Join(d.blocks(""), ""), "\\\n", "")) {
 			line, _, _ = strings.Cut(strings.TrimPrefix(line, "$ "), " #")
 			line = strings.TrimSpace(strings.NewReplacer(
-				"[FILE]", "routing.yaml", "build/plugins", modules, "build/next", modules, " plugins/", " "+root+"/plugins/").Replace(line))
+				"[FILE]", "routing.yaml", "build/plugins", modules, "build/next", modules,
+				" plugins/", " "+root+"/plugins/").Replace(line))
 			name, arguments, _ := strings.Cut(line, " ")
 			switch name {
 			case "build/router":
