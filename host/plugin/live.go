@@ -163,9 +163,16 @@ func (s *liveShadow) compareAll() bool {
 	}
 }
 
-// compare asks the candidate what the active generation was asked, outside the mutex.
+// compare asks the candidate what the active generation was asked, outside the mutex, as long as it has CPU left.
 func (s *liveShadow) compare(former replay.Recording) {
+	if s.generation.guard.fuel.Spent(s.registry.settings.Now()) {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		s.dropped++
+		return
+	}
 	run, err := replay.Run(s.stopped, s.generation, former)
+	s.generation.guard.fuel.Charge(run.Fuel(), s.registry.settings.Now())
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/payment/paymenttest"
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/faults"
 	"payrouter/host/routing"
 	"payrouter/host/sandbox"
 	dbs "payrouter/host/store/sqlite"
@@ -102,12 +103,16 @@ func newKit(dir string) (*kit, error) {
 			return nil, fmt.Errorf("%s: %w\n%s", check, err, out)
 		}
 	}
-	compiler, err := wasm.New(cache, wasm.Options{})
+	// Worlds share the modules. So no world's call may wait for another's, nor use up or lose what the others' need.
+	compiler, err := wasm.New(cache, wasm.Options{Running: 1000})
 	if err != nil {
 		return nil, err
 	}
 	for i := range k.registries {
-		k.registries[i] = plugin.NewRegistry(compiler, plugin.Settings{Limits: wasm.Limits{Instances: 16}, Record: -1})
+		k.registries[i] = plugin.NewRegistry(compiler, plugin.Settings{
+			Limits: wasm.Limits{Instances: 16}, Record: -1, FuelPerSecond: -1, AccountFuelPerSecond: -1,
+			Quarantine: faults.Settings{Faults: -1},
+		})
 		for n := range names {
 			// In another order, so that generations have other numbers.
 			code, err := os.ReadFile(filepath.Join(dir, names[(n+i)%len(names)]+".wasm"))

@@ -106,7 +106,7 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 // build makes the builds that are swapped, and starts the providers and the router.
 func (r *run) build(ctx context.Context) (stop func(), err error) {
 	var builds [2]build
-	for i, version := range []string{"1.0.1", "1.0.2"} {
+	for i, version := range []string{"1.0.1+1", "1.0.1+2"} {
 		if builds[i], err = makeBuild(ctx, r.settings.Source, r.settings.Dir, version); err != nil {
 			return nil, err
 		}

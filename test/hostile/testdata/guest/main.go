@@ -29,7 +29,7 @@ type connector struct{}
 // How long loops run that end: of the fuel that the router allows in a call of that kind, most.
 const (
 	startUnits = 20_000_000
-	slowUnits  = 25_000_000
+	slowUnits  = 18_000_000
 )
 
 // sink keeps the loops from being removed.
