@@ -31,7 +31,7 @@ func (e *FaultError) Error() string {
 	return "plugin fault: " + e.Message
 }
 
-// errNoAnswer is an answer of another kind than the call's.
+// errNoAnswer is an answer of another kind than the call's, or with what the contract does not have.
 var errNoAnswer = errors.New("the answer is not of the call's kind")
 
 // Generation is one version of a plugin, compiled and described. It is safe for concurrent use: each call has an
@@ -133,10 +133,17 @@ func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 	if err != nil {
 		return nil, made, usage, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
 	}
-	if answer.GetStep().GetNext() == nil {
+	if answer.GetStep().GetNext() == nil || !inContract(answer.GetStep().GetDone()) {
 		return nil, made, usage, fmt.Errorf("%s: %s: %w", g.manifest.GetName(), export, errNoAnswer)
 	}
 	return answer.GetStep(), made, usage, nil
+}
+
+// inContract reports whether an outcome, which may be nil, has a verdict and a status that there are.
+func inContract(outcome *abi.Outcome) bool {
+	_, verdict := abi.Verdict_name[int32(outcome.GetVerdict())]
+	_, status := abi.Status_name[int32(outcome.GetStatus())]
+	return verdict && status
 }
 
 // made is a call as it is recorded. A fault that the plugin reports is an answer, but for a panic.

@@ -314,6 +314,18 @@ func TestAccountsHaveBudgetsOfTheirOwn(t *testing.T) {
 	require.NoError(t, prepare("us", "serve"))
 }
 
+// What the contract does not have is no answer, and a fault of the plugin.
+func TestAnswersOutsideTheContractAreFaults(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t, plugin.Settings{})
+	generation := install(t, registry, module(t, ""))
+	for i, operation := range []string{"odd verdict", "odd status"} {
+		_, _, err := generation.Begin(&abi.Call{Operation: operation}).Prepare(t.Context())
+		require.ErrorContains(t, err, "not of the call's kind", operation)
+		require.Equal(t, int64(i+1), generationOf(t, registry, generation.Digest()).Faults.Inputs)
+	}
+}
+
 // A start after a trap took as much CPU as it liked, and was in no account.
 func TestASlowStartIsPaidOnce(t *testing.T) {
 	t.Parallel()

@@ -263,15 +263,16 @@ func (f Finding) String() string {
 		f.beside(p50), f.alone(p99), f.beside(p99), f.memory()>>20, quarantine, report.Counts(f.outcomes()))
 }
 
-// Err is nil if the shape harmed nobody more than it may.
-func (f Finding) Err() error {
+// Err is nil if the shape harmed nobody more than it may. least is the p99 beside as many payments that are not hostile,
+// 0 where that is not known: what the load itself costs is no harm of a shape.
+func (f Finding) Err(least float64) error {
 	var problems []error
 	for _, round := range f.Rounds {
 		if round.Failed > 0 {
 			problems = append(problems, fmt.Errorf("%d of %d honest payments failed", round.Failed, round.Payments))
 		}
 	}
-	if alone, beside := f.alone(p99), f.beside(p99); beside-alone > equal && beside > mostRatio*alone {
+	if alone, beside := max(f.alone(p99), least), f.beside(p99); beside-alone > equal && beside > mostRatio*alone {
 		problems = append(problems, fmt.Errorf("p99 is %.1f times the one alone: at most %.1f", beside/alone, mostRatio))
 	}
 	if above := f.memory(); above > mostMemory {
@@ -298,8 +299,13 @@ func (r *Report) Print(w io.Writer) error {
 // Err implements report.Result.
 func (r *Report) Err() error {
 	problems := make([]error, len(r.Findings))
+	least := 0.0
 	for i, f := range r.Findings {
-		problems[i] = f.Err()
+		if f.Shape == harmless {
+			least = f.beside(p99)
+			continue
+		}
+		problems[i] = f.Err(least)
 	}
 	return errors.Join(problems...)
 }

@@ -19,11 +19,14 @@ type shape struct {
 	callbacks bool
 }
 
-// shapes are the corpus. The first is not hostile at all: it shows what as many honest payments cost.
+// harmless is the shape that is not hostile.
+const harmless = "none"
+
+// shapes are the corpus. The first is harmless: it shows what as many honest payments cost.
 //
 //nolint:gochecknoglobals // a table
 var shapes = []shape{
-	{name: "none", what: "does its part"},
+	{name: harmless, what: "does its part"},
 	{name: "loop-in-prepare", what: "never makes a request", fails: true},
 	{name: "panic-in-prepare", what: "panics over each payment", fails: true},
 	{name: "loop-in-interpret", what: "never ends over an answer of 200 kB", fails: true},

@@ -164,6 +164,14 @@ func prepare(_, size int32) int64 {
 		os.Exit(7)
 	case "garbage":
 		return give([]byte{0xff})
+	case "odd verdict":
+		return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{
+			Next: &abi.Step_Done{Done: &abi.Outcome{Verdict: 99}},
+		}}})
+	case "odd status":
+		return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{
+			Next: &abi.Step_Done{Done: &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: 99}},
+		}}})
 	case "beyond":
 		return 0x7fff_ffff<<32 | 16
 	case "huge":

@@ -28,8 +28,8 @@ type connector struct{}
 
 // How long loops run that end: of the fuel that the router allows in a call of that kind, most.
 const (
-	startUnits = 20_000_000
-	slowUnits  = 18_000_000
+	startUnits = 5_000_000
+	slowUnits  = 8_000_000
 )
 
 // sink keeps the loops from being removed.
