@@ -263,8 +263,8 @@ func (f Finding) String() string {
 		f.beside(p50), f.alone(p99), f.beside(p99), f.memory()>>20, quarantine, report.Counts(f.outcomes()))
 }
 
-// Err is nil if the shape harmed nobody more than it may. least is the p99 beside as many payments that are not hostile,
-// 0 where that is not known: what the load itself costs is no harm of a shape.
+// Err is nil if the shape harmed nobody more than it may. least is the p99 beside as many harmless payments, 0 where
+// that is not known: what the load itself costs is no harm of a shape.
 func (f Finding) Err(least float64) error {
 	var problems []error
 	for _, round := range f.Rounds {
