@@ -63,15 +63,20 @@ func TestAPluginThatAlwaysFailsIsOutOfTheWay(t *testing.T) {
 		words string
 		// body is how long the provider's answer is.
 		body int
+		// goesOn: no answer of the plugin is a fault by itself.
+		goesOn bool
 	}{
-		"a loop over a long answer":    {"shape=loop", 200_000},
-		"a trap":                       {"shape=trap", 0},
-		"a trap after each slow start": {"shape=trap start=slow", 0},
-		"memory without end":           {"shape=allocate", 0},
-		"a panic":                      {"shape=panic", 0},
-		"an exit":                      {"shape=exit", 0},
-		"no answer":                    {"shape=garbage", 0},
-		"an answer beyond its memory":  {"shape=beyond", 0},
+		"a loop over a long answer":    {"shape=loop", 200_000, false},
+		"a trap":                       {"shape=trap", 0, false},
+		"a trap after each slow start": {"shape=trap start=slow", 0, false},
+		"memory without end":           {"shape=allocate", 0, false},
+		"a panic":                      {"shape=panic", 0, false},
+		"an exit":                      {"shape=exit", 0, false},
+		"no answer":                    {"shape=garbage", 0, false},
+		"an answer beyond its memory":  {"shape=beyond", 0, false},
+		"a verdict that there is not":  {"shape=odd", 0, false},
+		"a reject of what was sent":    {"shape=reject", 0, false},
+		"a request after each answer":  {"shape=send", 0, true},
 	} {
 		t.Run(shape, func(t *testing.T) {
 			var requests atomic.Int64
@@ -101,7 +106,7 @@ func TestAPluginThatAlwaysFailsIsOutOfTheWay(t *testing.T) {
 				require.Equal(t, before+1, requests.Load(), "the provider is asked once")
 				attempts := w.attempts(paid.ID)
 				require.Len(t, attempts, 1)
-				require.Equal(t, "unanswered", attempts[0].Event)
+				require.Equal(t, row.goesOn, attempts[0].Event == "accepted", attempts[0].Event)
 				require.Equal(t, int64(n+1), w.faults("hostile"), "the plugin is called once for one answer")
 				honest()
 			}

@@ -339,6 +339,10 @@ var problems = []struct {
 		problemKind{"plugin-unproven", http.StatusConflict, "There is no recorded payment to compare the plugin by", 0},
 	},
 	{
+		plugin.ErrSlow,
+		problemKind{"plugin-slow", http.StatusUnprocessableEntity, "The module takes too long", 0},
+	},
+	{
 		plugin.ErrCheck,
 		problemKind{"plugin-check", http.StatusUnprocessableEntity, "The module does not pass its check", 0},
 	},

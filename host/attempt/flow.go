@@ -83,8 +83,9 @@ type Ending struct {
 	sendErr error
 	// Fuel is what the plugin's calls took.
 	Fuel int64
-	// Took is how long the flow took, where its end is reported.
-	Took time.Duration
+	// Took is how long the flow took, and Merchant whose payment or run it is about, where its end is reported.
+	Took     time.Duration
+	Merchant string
 	// Why is the reason of an ending without an outcome, for a log.
 	Why string
 }
@@ -180,7 +181,7 @@ func (f *Flow) Run(ctx context.Context) (end Ending, err error) {
 		step, fuel = last.next, 0
 	}
 	const why = "the plugin's flow took more round trips than its manifest allows"
-	return f.end(result{event: Unanswered, failure: Unavailable(why), why: why, pluginErr: errors.New(why)},
+	return f.end(result{event: Unanswered, failure: Unavailable(why), why: why, pluginErr: breach(why)},
 		f.Plan.Idempotency("")), nil
 }
 
@@ -448,7 +449,7 @@ func (f *Flow) understand(step *abi.Step, operation string, idempotency abi.Idem
 		return f.conclude(next.Done, operation, idempotency, response)
 	}
 	const why = "the plugin gave no outcome"
-	return result{event: Unanswered, crashed: true, pluginErr: errors.New(why), failure: Unavailable(why)}
+	return result{event: Unanswered, crashed: true, pluginErr: breach(why), failure: Unavailable(why)}
 }
 
 func (f *Flow) conclude(outcome *abi.Outcome, operation string, idempotency abi.Idempotency,

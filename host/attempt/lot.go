@@ -23,8 +23,21 @@ func (f *Flow) observe(end Ending, begun time.Time) {
 	if f.Owner == nil {
 		return
 	}
-	end.Took = f.Driver.Now().Sub(begun)
+	end.Took, end.Merchant = f.Driver.Now().Sub(begun), f.Owner.Merchant()
 	f.Driver.Settings.Ended(f.Owner.ID(), end)
+}
+
+// breach is how a plugin's answers broke the contract, each of which was one by itself.
+type breach string
+
+func (b breach) Error() string { return string(b) }
+
+// Breach is how the plugin broke the contract, where each of its answers was one by itself; nil where it did not.
+func (e Ending) Breach() error {
+	if found, is := errors.AsType[breach](e.PluginErr); is {
+		return found
+	}
+	return nil
 }
 
 // Unread reports an answer of the provider that the router made nothing of, where the provider did not show that it had

@@ -24,6 +24,8 @@ var (
 	ErrHosts = errors.New("new hosts")
 	// ErrLoosened: its manifest lets the host do what the active generation's does not.
 	ErrLoosened = errors.New("manifest loosened")
+	// ErrSlow: a step did not end in time.
+	ErrSlow = errors.New("took too long")
 	// ErrPinned: the configuration pins another digest.
 	ErrPinned = errors.New("digest not pinned")
 	// ErrShadow: it answers recorded calls differently from the active generation.

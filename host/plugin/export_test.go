@@ -1,6 +1,8 @@
 package plugin
 
 import (
+	"time"
+
 	abi "payrouter/abi/v1"
 	"payrouter/host/plugin/manifest"
 	"payrouter/host/wasm"
@@ -14,3 +16,6 @@ func (r *Registry) ErrorOfCompare(before, after *abi.Manifest, allow ...Allowanc
 
 // IsOpen is isOpen.
 func (r *Registry) IsOpen(digest string) bool { return r.isOpen(digest) }
+
+// SetStepWithin changes Settings.StepWithin.
+func (r *Registry) SetStepWithin(within time.Duration) { r.settings.StepWithin = within }

@@ -88,9 +88,7 @@ func (f *Flow) step(ctx context.Context, export wasm.Export, input, state []byte
 	switch {
 	case notMade(err):
 	case atFault(err):
-		if g.guard.flows.Fault(inputOf(export, f.call, state, response), f.merchant, now) {
-			g.registry.confine(g, Quarantine{Sends: true, Reason: err.Error()})
-		}
+		g.fault(inputOf(export, f.call, state, response), f.merchant, err)
 	default:
 		g.guard.flows.Well(f.merchant, now)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/plugin/faults"
 	"payrouter/host/plugin/replay"
 	"payrouter/host/wasm"
 )
@@ -111,6 +112,13 @@ func (g *Generation) Receive(ctx context.Context, account string, callback *abi.
 		return nil, usage.Fuel, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
 	}
 	return answer.GetReceipt(), usage.Fuel, nil
+}
+
+// fault counts a fault of a flow's call, which may be one too many.
+func (g *Generation) fault(of faults.Input, merchant string, why error) {
+	if g.guard.flows.Fault(of, merchant, g.registry.settings.Now()) {
+		g.registry.confine(g, Quarantine{Sends: true, Reason: why.Error()})
+	}
 }
 
 // Answer implements replay.Guest: it returns an encoded answer, and records nothing.

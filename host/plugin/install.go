@@ -175,7 +175,7 @@ func (r *Registry) examine(ctx context.Context, c Candidate, t *trail) (*Generat
 		t.done(StepCompile, fmt.Sprintf("generation %d, which is still open, is of the same bytes", generation.number))
 		return generation, nil
 	}
-	module, err := r.compiler.Compile(ctx, c.Code, r.settings.Limits)
+	module, err := r.compile(ctx, c.Code)
 	if err != nil {
 		return nil, t.failed(StepCompile, err)
 	}
@@ -192,6 +192,22 @@ func (r *Registry) examine(ctx context.Context, c Candidate, t *trail) (*Generat
 		return nil, t.failed(StepSignature, err)
 	}
 	return generation, nil
+}
+
+// compile compiles a module, as long as a step may take.
+func (r *Registry) compile(ctx context.Context, code []byte) (*wasm.Module, error) {
+	within, cancel := context.WithTimeout(ctx, r.settings.StepWithin)
+	defer cancel()
+	module, err := r.compiler.Compile(within, code, r.settings.Limits)
+	return module, r.inTime(ctx, within, StepCompile, err)
+}
+
+// inTime is an error of a step, or the refusal of a candidate that took longer than a step may.
+func (r *Registry) inTime(ctx, within context.Context, step Step, err error) error {
+	if err == nil || within.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	return &RefusedError{Step: step, Reason: ErrSlow, What: "longer than " + r.settings.StepWithin.String(), Err: err}
 }
 
 // holdSame holds a generation of the same bytes that is in use and not active, such as a warm one: it was examined

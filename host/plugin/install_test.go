@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"aead.dev/minisign"
 	"github.com/stretchr/testify/require"
@@ -601,4 +602,27 @@ func TestManyCallbacksDisplaceNoOtherRecordings(t *testing.T) {
 		{Operation: "buy", Results: map[string]int{"succeeded": 1}},
 		{Operation: "", Results: map[string]int{"accepted": 2, "look_up": 1}},
 	}, report.Shadow.Covered)
+}
+
+// A module that takes its time keeps nobody waiting, neither with its compilation nor with the comparison.
+func TestStepsOfAnInstallAreBounded(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t, plugin.Settings{Keep: 1})
+	former := module(t, "")
+	install(t, registry, former)
+	buy(t, install(t, registry, variant(t, "version=1.1.0")), "pay_1")
+	registry.SetStepWithin(time.Nanosecond)
+	older := plugin.Candidate{Code: former, Allow: []plugin.Allowance{plugin.AllowOlder}}
+	for step, candidate := range map[plugin.Step]plugin.Candidate{
+		plugin.StepCompile: {Code: variant(t, "version=1.2.0 name=hostile")},
+		plugin.StepShadow:  older, // what is warm is not compiled again
+	} {
+		_, err := registry.Install(t.Context(), candidate)
+		require.ErrorIs(t, err, plugin.ErrSlow, step)
+		refused, is := errors.AsType[*plugin.RefusedError](err)
+		require.True(t, is)
+		require.Equal(t, step, refused.Step)
+	}
+	status, _ := registry.Plugin("hostile")
+	require.Empty(t, status.Refusals, "a slow machine is no verdict on a module")
 }

@@ -92,11 +92,12 @@ func (g *Generation) ask(ctx context.Context, export wasm.Export, input []byte,
 		return answer, raw, usage, err // without a second answer there is nothing to compare
 	}
 	g.kept.Add(1)
-	g.guard.flows.Fault(hashed(input), "", g.registry.settings.Now())
+	kept := &wasm.CallError{Call: export.String(), Reason: wasm.ErrKept}
+	g.fault(hashed(input), "", kept)
 	g.registry.settings.Logger.Error("plugin broke the isolation of its calls",
 		slog.String("plugin", g.manifest.GetName()), slog.String("version", g.manifest.GetVersion()),
 		slog.String("digest", g.Digest()), slog.Int64("generation", g.number),
-		slog.Any("error", &wasm.CallError{Call: export.String(), Reason: wasm.ErrKept}))
+		slog.Any("error", kept))
 	return again, clean, usage, problem
 }
 

@@ -252,8 +252,8 @@ func (r *Registry) abortLive(name, source string) bool {
 	return true
 }
 
-// LiveShadow describes a live shadow.
-type LiveShadow struct {
+// liveStatus describes a live shadow.
+type liveStatus struct {
 	Digest, Version string
 	Generation      int64
 	Source          string
@@ -265,7 +265,7 @@ type LiveShadow struct {
 	Dropped, Ignored int
 }
 
-func (s *liveShadow) status() *LiveShadow {
+func (s *liveShadow) status() *liveStatus {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	result := s.result
@@ -276,7 +276,7 @@ func (s *liveShadow) status() *LiveShadow {
 	result.Differences = maps.Clone(result.Differences)
 	result.Examples = slices.Clone(result.Examples)
 	result.NotCovered = result.uncovered(s.generation.manifest)
-	return &LiveShadow{
+	return &liveStatus{
 		Digest: s.generation.Digest(), Version: s.generation.manifest.GetVersion(), Generation: s.generation.number,
 		Source: s.candidate.Source, Since: s.since, Extent: s.candidate.Extent, Result: result,
 		Dropped: s.dropped, Ignored: s.ignored,

@@ -2,19 +2,13 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"payrouter/host/atomicfile"
 	"payrouter/host/plugin/manifest"
-	"payrouter/host/regularfile"
 )
 
 // Quarantine is a module that failed too many calls. It makes no new payments, or reads no callbacks; look-ups and
@@ -42,12 +36,7 @@ func (q Quarantine) stopped() string {
 	return "no callbacks"
 }
 
-const (
-	// quarantineFolder is no plugin's name, as refusalsFolder.
-	quarantineFolder = ".quarantine"
-	maxQuarantine    = 1 << 20
-	quarantineSource = "quarantine"
-)
+const quarantineSource = "quarantine"
 
 // confine puts a generation into quarantine, at once for its next calls. What follows of it, say a rollback, does not
 // keep the caller.
@@ -64,6 +53,21 @@ func (r *Registry) confine(g *Generation, of Quarantine) {
 	r.setQuarantine(of.Digest, &of)
 	// Not on the payment's own goroutine: Adopt may wait for payments.
 	r.tasks.Go(func() { r.contain(g, of) })
+}
+
+// Fault counts a fault of a module that none of its calls shows by itself, about a payment or a run.
+func (r *Registry) Fault(digest, about, merchant string, why error) {
+	r.mutex.RLock()
+	var at *Generation
+	for g := range r.open {
+		if g.Digest() == digest {
+			at = g
+		}
+	}
+	r.mutex.RUnlock()
+	if at != nil {
+		at.fault(hashed([]byte(about)), merchant, why)
+	}
 }
 
 // setQuarantine sets or, by nil, ends the quarantine of a digest. The caller holds the mutex.
@@ -109,7 +113,7 @@ func (r *Registry) noteQuarantine(g *Generation, q Quarantine) bool {
 	t := r.trail(q.Name, quarantineSource)
 	t.of(g)
 	t.note(StepQuarantine, q.stopped(), errors.New(q.Reason))
-	if err := r.keepQuarantine(q); err != nil {
+	if err := r.keptQuarantines().keep(q); err != nil {
 		t.note(StepKeep, "the quarantine does not outlast a restart", err)
 	}
 	return true
@@ -177,7 +181,7 @@ func (r *Registry) EndQuarantine(_ context.Context, name, digest, by string) err
 	for _, q := range ended {
 		t.about = Event{Digest: q.Digest, Version: q.Version}
 		// The file goes first: what a restart would bring back has not ended.
-		if err := r.removeQuarantine(q.Digest); err != nil {
+		if err := r.keptQuarantines().remove(q.Digest); err != nil {
 			return t.failed(StepKeep, err)
 		}
 		r.mutex.Lock()
@@ -225,78 +229,27 @@ func (r *Registry) notQuarantined(step Step, digest string) error {
 	}
 }
 
-func (r *Registry) quarantinePath(digest string) string {
-	return filepath.Join(r.settings.Dir, quarantineFolder, digest+refusalSuffix)
-}
+func (q Quarantine) digest() string { return q.Digest }
 
-func (r *Registry) keepQuarantine(q Quarantine) error {
-	if r.settings.Dir == "" {
-		return nil
-	}
-	text, err := json.Marshal(q)
-	if err == nil {
-		err = os.MkdirAll(filepath.Join(r.settings.Dir, quarantineFolder), 0o700)
-	}
-	if err == nil {
-		err = atomicfile.Write(r.quarantinePath(q.Digest), text, 0o600)
-	}
-	if err != nil {
-		return fmt.Errorf("keep the quarantine of %s: %w", q.Digest, err)
-	}
-	return nil
-}
-
-func (r *Registry) removeQuarantine(digest string) error {
-	if r.settings.Dir == "" {
-		return nil
-	}
-	if err := os.Remove(r.quarantinePath(digest)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("end the quarantine of %s: %w", digest, err)
-	}
-	return nil
+func (r *Registry) keptQuarantines() documents[Quarantine] {
+	return documentsOf[Quarantine](r, ".quarantine", "quarantine")
 }
 
 // readQuarantines reads what was in quarantine before the start. The error joins those that cannot be read: their
 // digests are in quarantine all the same.
 func (r *Registry) readQuarantines() error {
-	if r.settings.Dir == "" {
-		return nil
-	}
-	files, err := os.ReadDir(filepath.Join(r.settings.Dir, quarantineFolder))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%w: read the quarantines of plugins: %w", ErrNoModules, err)
-	}
-	var problems []error
-	for _, entry := range files {
-		digest, is := strings.CutSuffix(entry.Name(), refusalSuffix)
-		if !is || strings.HasPrefix(digest, unfinished) {
-			continue
+	found, unreadable, err := r.keptQuarantines().read()
+	problems := []error{err}
+	for digest, err := range unreadable {
+		problems = append(problems, err)
+		found[digest] = Quarantine{
+			Digest: digest, Sends: true, Callbacks: true, Reason: err.Error(), At: r.settings.Now().UTC(),
 		}
-		q, err := r.readQuarantine(digest)
-		if err != nil {
-			problems = append(problems, err)
-			q = Quarantine{Digest: digest, Sends: true, Callbacks: true, Reason: err.Error(), At: r.settings.Now().UTC()}
-		}
-		r.mutex.Lock()
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for digest, q := range found {
 		r.setQuarantine(digest, &q)
-		r.mutex.Unlock()
 	}
 	return errors.Join(problems...)
-}
-
-func (r *Registry) readQuarantine(digest string) (q Quarantine, err error) {
-	text, err := regularfile.Read(r.quarantinePath(digest), maxQuarantine)
-	if err == nil {
-		err = json.Unmarshal(text, &q)
-	}
-	if err == nil && q.Digest != digest {
-		err = errors.New("it is another digest's")
-	}
-	if err != nil {
-		return q, fmt.Errorf("read the quarantine of %s: %w", digest, err)
-	}
-	return q, nil
 }

@@ -2,6 +2,8 @@ package plugin_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -341,4 +343,18 @@ func TestASlowStartIsPaidOnce(t *testing.T) {
 		require.ErrorIs(t, err, wasm.ErrTrapped)
 	}
 	require.Zero(t, generationOf(t, registry, generation.Digest()).Refused, "the calls themselves are in the budget")
+}
+
+// What only the host sees of a plugin's answers counts, too.
+func TestFaultsThatNoCallShowsCount(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t, plugin.Settings{})
+	generation := install(t, registry, module(t, ""))
+	registry.Fault("another's", "pay_1", "shop", errors.New("it rejects what it sent"))
+	for i := range 3 {
+		require.NoError(t, generation.Sendable())
+		registry.Fault(generation.Digest(), fmt.Sprint("pay_", i), "shop", errors.New("it rejects what it sent"))
+	}
+	require.ErrorIs(t, generation.Sendable(), plugin.ErrQuarantine)
+	require.Equal(t, "it rejects what it sent", generationOf(t, registry, generation.Digest()).Quarantine.Reason)
 }

@@ -3,17 +3,12 @@ package plugin
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"payrouter/host/atomicfile"
-	"payrouter/host/regularfile"
 	"payrouter/host/wasm"
 )
 
@@ -40,19 +35,13 @@ type Refusal struct {
 	Needs []Allowance `json:"needs,omitempty"`
 }
 
-const (
-	// refusalsFolder is no plugin's name: those begin with a letter.
-	refusalsFolder = ".refused"
-	refusalSuffix  = ".json"
-	maxRefusal     = 1 << 20
-	// maxRepeated bounds the refusals that name no allowance, all plugins together; those that name some all stay.
-	maxRepeated = 100
-)
+// maxRepeated bounds the refusals that name no allowance, all plugins together; those that name some all stay.
+const maxRepeated = 100
 
 // mistaken are the errors that are about the request, or about the router, and no verdict on the module.
 func mistaken(err error) bool {
 	return errors.Is(err, ErrRefused) || errors.Is(err, ErrName) || errors.Is(err, ErrCanary) ||
-		errors.Is(err, ErrUnproven) || errors.Is(err, ErrQuarantine) ||
+		errors.Is(err, ErrUnproven) || errors.Is(err, ErrQuarantine) || errors.Is(err, ErrSlow) ||
 		errors.Is(err, wasm.ErrClosed) || errors.Is(err, context.Canceled)
 }
 
@@ -78,7 +67,7 @@ func (r *Registry) refuse(t *trail, c Candidate, err error) {
 		refusal.Needs = union(former.Needs, refusal.Needs)
 	}
 	r.noteRefusal(refusal.Digest, refusal)
-	if err := r.keepRefusal(refusal); err != nil {
+	if err := r.keptRefusals().keep(refusal); err != nil {
 		t.note(StepKeep, "the refusal does not outlast a restart", err)
 	}
 }
@@ -160,79 +149,32 @@ func (r *Registry) refusalsOf(name string) []Refusal {
 	return found
 }
 
-func (r *Registry) refusalPath(digest string) string {
-	return filepath.Join(r.settings.Dir, refusalsFolder, digest+refusalSuffix)
-}
+func (r Refusal) digest() string { return r.Digest }
 
-func (r *Registry) keepRefusal(refusal Refusal) error {
-	if r.settings.Dir == "" {
-		return nil
-	}
-	text, err := json.Marshal(refusal)
-	if err == nil {
-		err = os.MkdirAll(filepath.Join(r.settings.Dir, refusalsFolder), 0o700)
-	}
-	if err == nil {
-		err = atomicfile.Write(r.refusalPath(refusal.Digest), text, 0o600)
-	}
-	if err != nil {
-		return fmt.Errorf("keep the refusal of %s: %w", refusal.Digest, err)
-	}
-	return nil
+func (r *Registry) keptRefusals() documents[Refusal] {
+	return documentsOf[Refusal](r, ".refused", "refusal")
 }
 
 // removeRefusal removes a refusal's file. One that stays is obeyed after a restart, which refuses more, and never less.
-func (r *Registry) removeRefusal(digest string) {
-	if r.settings.Dir != "" {
-		_ = os.Remove(r.refusalPath(digest))
-	}
-}
+func (r *Registry) removeRefusal(digest string) { _ = r.keptRefusals().remove(digest) }
 
 // readRefusals reads what was refused before the start. The error joins those that cannot be read, whose digests are
 // refused all the same.
 func (r *Registry) readRefusals() error {
-	if r.settings.Dir == "" {
-		return nil
-	}
-	files, err := os.ReadDir(filepath.Join(r.settings.Dir, refusalsFolder))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%w: read the refusals of plugins: %w", ErrNoModules, err)
-	}
-	var problems []error
-	for _, entry := range files {
-		digest, isRefusal := strings.CutSuffix(entry.Name(), refusalSuffix)
-		if !isRefusal || strings.HasPrefix(digest, unfinished) {
-			continue
+	found, unreadable, err := r.keptRefusals().read()
+	problems := []error{err}
+	for digest, err := range unreadable {
+		problems = append(problems, err)
+		found[digest] = Refusal{
+			Name: "unnamed", Digest: digest, Step: StepRead, Reason: err.Error(), At: r.settings.Now().UTC(),
+			Source: keptSource, Needs: Allowances(),
 		}
-		refusal, err := r.readRefusal(digest)
-		if err != nil {
-			problems = append(problems, err)
-			refusal = Refusal{
-				Name: "unnamed", Digest: digest, Step: StepRead, Reason: err.Error(), At: r.settings.Now().UTC(),
-				Source: keptSource, Needs: Allowances(),
-			}
-		}
+	}
+	for digest, refusal := range found {
 		r.noteRefusal(digest, refusal)
 		r.expect(refusal.Name)
 	}
 	return errors.Join(problems...)
-}
-
-func (r *Registry) readRefusal(digest string) (refusal Refusal, err error) {
-	text, err := regularfile.Read(r.refusalPath(digest), maxRefusal)
-	if err == nil {
-		err = json.Unmarshal(text, &refusal)
-	}
-	if err == nil && refusal.Digest != digest {
-		err = errors.New("it is another digest's")
-	}
-	if err != nil {
-		return refusal, fmt.Errorf("read the refusal of %s: %w", digest, err)
-	}
-	return refusal, nil
 }
 
 // neededBy are the allowances that an error's refusals name, sorted.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +33,9 @@ type Settings struct {
 	RequireSignature bool
 	// RequireCheck refuses candidates that have no vectors in them; those that were active before the start serve.
 	RequireCheck bool
+	// StepWithin bounds each of the steps in which a candidate takes what time it likes: its compilation, its check, the
+	// shadow check. Other changes, and a start, wait for them. 0 means two minutes; an honest module takes seconds.
+	StepWithin time.Duration
 	// Keep is how many former generations of a plugin stay warm for a rollback. 0 and less mean none.
 	Keep int
 	// Dir is the folder for what survives a restart: the modules that are active, which they are and by whom, what was
@@ -65,11 +67,12 @@ type Settings struct {
 	Logger *slog.Logger
 }
 
-func (s Settings) withDefaults() Settings {
+// withDefaults fills the fields that are zero, where so many guests run at once.
+func (s Settings) withDefaults(guests int64) Settings {
+	s.StepWithin = cmp.Or(s.StepWithin, 2*time.Minute)
 	s.RecordBytes = cmp.Or(s.RecordBytes, 4<<20)
 	s.RecordFor = cmp.Or(s.RecordFor, 30*24*time.Hour)
 	s.FuelPercent = cmp.Or(s.FuelPercent, 50)
-	guests := int64(max(1, runtime.GOMAXPROCS(0)-1))
 	s.FuelPerSecond = cmp.Or(s.FuelPerSecond, guests*1_000_000_000)
 	s.AccountFuelPerSecond = cmp.Or(s.AccountFuelPerSecond, guests*500_000_000)
 	s.Quarantine = s.Quarantine.WithDefaults()
@@ -172,7 +175,7 @@ func (r *Registry) adopt(ctx context.Context, next ActiveSet) error {
 // NewRegistry makes an empty registry. Close closes what was loaded; the compiler stays the caller's.
 func NewRegistry(compiler *wasm.Compiler, settings Settings) *Registry {
 	return &Registry{
-		base: context.Background(), compiler: compiler, settings: settings.withDefaults(),
+		base: context.Background(), compiler: compiler, settings: settings.withDefaults(int64(compiler.Running())),
 		states: map[string]*pluginState{}, refusals: map[string]Refusal{}, open: map[*Generation]struct{}{},
 		quarantines: map[string]Quarantine{}, accounts: map[string]*budget.Budget{},
 	}

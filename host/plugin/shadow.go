@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -98,15 +99,17 @@ func (s *Shadow) add(found ...replay.Difference) {
 }
 
 // shadow replays a plugin's recordings with a candidate. Differences that are not allowed are the error, and so is a
-// lack of recordings. A recording
-// of another generation is replayed with the active one first, so that both sides answer the same inputs.
+// lack of recordings. A recording of another generation is replayed with the active one first, so that both sides
+// answer the same inputs.
 func (r *Registry) shadow(ctx context.Context, active, candidate *Generation, c Candidate) (*Shadow, error) {
 	shadow := &Shadow{Differences: map[replay.Kind]int{}}
+	within, cancel := context.WithTimeout(ctx, r.settings.StepWithin)
+	defer cancel()
 	var alikeBefore, alikeNow []replay.Recording
 	for _, recording := range append(active.recorder.recordings(), active.callbacks.recordings()...) {
-		former, run, err := sideBySide(ctx, active, candidate, recording)
-		if err != nil {
-			return shadow, err
+		former, run, err := sideBySide(within, active, candidate, recording)
+		if err = cmp.Or(err, within.Err()); err != nil {
+			return shadow, r.inTime(ctx, within, StepShadow, err)
 		}
 		shadow.cover(former)
 		found := replay.Compare(former, run)

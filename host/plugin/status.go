@@ -62,7 +62,7 @@ type Status struct {
 	// FormerCanary is the last canary that ended since the router started; nil where none did.
 	FormerCanary *canary.Status
 	// Live is nil without a live shadow.
-	Live *LiveShadow
+	Live *liveStatus
 	// Recorded flows, and their bytes.
 	Recorded, RecordedBytes int
 	// Events are the last steps, the oldest first.

@@ -4,19 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"payrouter/abi/conformance/check"
 	"payrouter/abi/conformance/vector"
 	"payrouter/host/wasm/checked"
 )
 
-const (
-	// checkWithin bounds the time that a module's check takes; an honest one takes seconds.
-	checkWithin = 2 * time.Minute
-	// maxProblems are the problems that a refusal names.
-	maxProblems = 3
-)
+// maxProblems are the problems that a refusal names.
+const maxProblems = 3
 
 // check runs a candidate's own vectors, and damaged and hostile answers made of them, where that is required or where
 // nothing else shows what the module does: on first admission, and where no flow is recorded to compare it by. It
@@ -28,9 +23,12 @@ func (r *Registry) check(ctx context.Context, c Candidate, g *Generation, t *tra
 	if !r.settings.RequireCheck && proven {
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkWithin)
+	within, cancel := context.WithTimeout(ctx, r.settings.StepWithin)
 	defer cancel()
-	vectors, problems, err := r.conforms(ctx, c.Code)
+	vectors, problems, err := r.conforms(within, c.Code)
+	if slow := r.inTime(ctx, within, StepCheck, err); slow != err { //nolint:errorlint // it is err itself, or is not
+		return false, t.failed(StepCheck, slow)
+	}
 	switch {
 	case err != nil:
 		return false, t.failed(StepCheck, &RefusedError{Step: StepCheck, Reason: ErrCheck, Err: err})

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -140,6 +141,19 @@ func TestCheckIsRequiredWhereThatIsAsked(t *testing.T) {
 	another := newRegistry(t, plugin.Settings{RequireCheck: true})
 	require.ErrorIs(t, another.LoadDir(t.Context(), s.dir), plugin.ErrCheck)
 	require.Len(t, another.ActiveSet().Names(), 1)
+}
+
+// The check takes as long as a step may, whatever the vectors ask for.
+func TestCheckIsBounded(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t, plugin.Settings{Keep: 1})
+	proving := withVectors(t, example(t), "a", "a")
+	install(t, registry, proving)
+	install(t, registry, example(t))
+	registry.SetStepWithin(time.Nanosecond)
+	_, err := registry.Install(t.Context(), plugin.Candidate{Code: proving}) // it is warm, and not compiled again
+	require.ErrorIs(t, err, plugin.ErrSlow)
+	require.ErrorContains(t, err, "check: took too long: longer than 1ns")
 }
 
 // A router that stops while it checks a module has not refused it.

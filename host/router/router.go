@@ -275,7 +275,7 @@ func (r *Router) buildDriver(context.Context) error {
 		Hold: r.journal.Hold, Doubtful: r.journal.Doubtful, Clock: r.journal.Clock,
 		Moment:  func(m attempt.Moment) { s.Reached(string(m)) },
 		Observe: statistics.Observe,
-		Ended:   func(id attempt.OwnerID, end attempt.Ending) { r.registry.Observe(sampleOf(id, end)) },
+		Ended:   r.observe,
 	})
 	r.reader = account.NewReader(r.driver, payment.Accounts{Fleets: r.fleets})
 	r.quotes = quote.New(quote.Settings{Ask: r.reader.Quote, Now: s.Now, Logger: s.Logger})

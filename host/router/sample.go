@@ -6,6 +6,14 @@ import (
 	"payrouter/host/plugin/canary"
 )
 
+// observe has a flow that is over count for the generation that served it.
+func (r *Router) observe(id attempt.OwnerID, e attempt.Ending) {
+	r.registry.Observe(sampleOf(id, e))
+	if breach := e.Breach(); breach != nil {
+		r.registry.Fault(e.Plan.Connector.Digest(), string(id), e.Merchant, breach)
+	}
+}
+
 // sampleOf is what a flow that is over counts as for the generation that served it.
 func sampleOf(id attempt.OwnerID, e attempt.Ending) canary.Sample {
 	connector, role := e.Plan.Connector, e.Plan.Role

@@ -210,7 +210,7 @@ func (m *Module) build(ctx context.Context, cache wazero.CompilationCache, meter
 	if err != nil {
 		return err
 	}
-	m.tenant.most = m.limits.Instances
+	m.share.most = m.limits.Instances
 	m.pool = newPool(&m.limits, m.compiler.budget, m.start)
 	if err := m.warm(ctx); err != nil {
 		m.compiler.budget.remove(m.pool)
@@ -221,12 +221,12 @@ func (m *Module) build(ctx context.Context, cache wazero.CompilationCache, meter
 
 // warm brings up the first instance, in turn with the guests that run.
 func (m *Module) warm(ctx context.Context) error {
-	expected, err := m.compiler.gate.enter(ctx, m.pool.over, &m.tenant, false)
+	expected, err := m.compiler.gate.enter(ctx, m.pool.over, &m.share, false)
 	if err != nil {
 		return fmt.Errorf("start module: %w", err)
 	}
 	first, fuel, err := m.pool.acquire(ctx)
-	m.compiler.gate.leave(&m.tenant, expected, fuel)
+	m.compiler.gate.leave(&m.share, expected, fuel)
 	if err != nil {
 		return &RefusedError{Reason: ErrStart, Err: err}
 	}
@@ -244,7 +244,7 @@ func compile(ctx context.Context, r wazero.Runtime, metered []byte) (code wazero
 			err = fmt.Errorf("compile module: the compiler panicked: %v", cause)
 		}
 	}()
-	workers := min(2, runtime.GOMAXPROCS(0))
+	const workers = 2 // on one CPU too: one worker alone would not look at the context
 	code, err = r.CompileModule(experimental.WithCompilationWorkers(ctx, workers), metered)
 	if err == nil {
 		return code, nil
@@ -296,6 +296,9 @@ func (c *Compiler) leave() {
 	defer c.mu.Unlock()
 	c.open--
 }
+
+// Running is how many guests run at once.
+func (c *Compiler) Running() int { return c.options.Running }
 
 // Close frees the cache's memory; the directory stays. It fails, and may be called again, while a module is open:
 // machine code must outlive the modules that run it.

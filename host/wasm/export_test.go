@@ -43,23 +43,23 @@ func (c *Compiler) Turn(ctx context.Context, digest string) (done func(), err er
 
 // Gate is a gate with modules that are numbers, for calls that use a fuel that is known before.
 type Gate struct {
-	gate    *gate
-	tenants []*tenant
-	never   chan struct{}
+	gate   *gate
+	shares []*share
+	never  chan struct{}
 }
 
 // NewGate makes one with so many modules, each of which runs so many calls at once.
 func NewGate(room, modules, most int) *Gate {
 	g := &Gate{gate: newGate(room), never: make(chan struct{})}
 	for range modules {
-		g.tenants = append(g.tenants, &tenant{most: most})
+		g.shares = append(g.shares, &share{most: most})
 	}
 	return g
 }
 
 // Enter waits until a call of a module may run; leave ends it.
 func (g *Gate) Enter(ctx context.Context, module int, urgent bool) (leave func(fuel int64), err error) {
-	of := g.tenants[module]
+	of := g.shares[module]
 	expected, err := g.gate.enter(ctx, g.never, of, urgent)
 	if err != nil {
 		return nil, err

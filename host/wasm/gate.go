@@ -19,12 +19,12 @@ type gate struct {
 	// virtual is the use that the last module had when it was let in.
 	virtual int64
 	// waiting are the modules with calls that wait.
-	waiting map[*tenant]struct{}
+	waiting map[*share]struct{}
 	arrived int64
 }
 
-// tenant is a module's part of the gate. All of it is guarded by the gate's mutex.
-type tenant struct {
+// share is a module's part of the gate. All of it is guarded by the gate's mutex.
+type share struct {
 	// used is the fuel that its calls have used, and those that run are expected to use.
 	used int64
 	// last is what its last call used, which is expected of the next.
@@ -37,7 +37,7 @@ type tenant struct {
 
 // ticket is a call that waits. All of it but granted is guarded by the gate's mutex.
 type ticket struct {
-	tenant *tenant
+	share  *share
 	number int64
 	// place is where it waits, among queue; nil once it does not.
 	place *list.Element
@@ -48,12 +48,12 @@ type ticket struct {
 }
 
 func newGate(room int) *gate {
-	return &gate{free: room, waiting: map[*tenant]struct{}{}}
+	return &gate{free: room, waiting: map[*share]struct{}{}}
 }
 
-// enter waits until a call of a tenant may run, and returns what it is expected to use. leave ends the call, once. The
+// enter waits until a call of a share may run, and returns what it is expected to use. leave ends the call, once. The
 // error is ErrClosed where over is closed first, and wraps ErrBusy where ctx ends first.
-func (g *gate) enter(ctx context.Context, over <-chan struct{}, of *tenant, urgent bool) (expected int64, err error) {
+func (g *gate) enter(ctx context.Context, over <-chan struct{}, of *share, urgent bool) (expected int64, err error) {
 	g.mu.Lock()
 	if of.running == 0 && of.first() == nil {
 		of.used = max(of.used, g.virtual)
@@ -65,7 +65,7 @@ func (g *gate) enter(ctx context.Context, over <-chan struct{}, of *tenant, urge
 		return expected, nil
 	}
 	g.arrived++
-	t := &ticket{tenant: of, number: g.arrived, granted: make(chan struct{}), queue: &of.other}
+	t := &ticket{share: of, number: g.arrived, granted: make(chan struct{}), queue: &of.other}
 	if urgent {
 		t.queue = &of.urgent
 	}
@@ -92,13 +92,13 @@ func (g *gate) giveUp(t *ticket, reason error) error {
 	}
 	g.mu.Unlock()
 	if !waits { // it was let in at the same moment
-		g.leave(t.tenant, t.expected, 0)
+		g.leave(t.share, t.expected, 0)
 	}
 	return reason
 }
 
 // leave ends a call that used so much fuel, where enter expected another amount.
-func (g *gate) leave(of *tenant, expected, fuel int64) {
+func (g *gate) leave(of *share, expected, fuel int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	of.used += fuel - expected
@@ -113,14 +113,14 @@ func (g *gate) leave(of *tenant, expected, fuel int64) {
 			return
 		}
 		g.remove(next)
-		next.expected = g.admit(next.tenant)
+		next.expected = g.admit(next.share)
 		close(next.granted)
 	}
 }
 
 // admit takes room for a call. What it is expected to use counts at once, so that one module's calls do not take all of
 // the room before the first of them ends.
-func (g *gate) admit(of *tenant) (expected int64) {
+func (g *gate) admit(of *share) (expected int64) {
 	g.free--
 	of.running++
 	g.virtual = max(g.virtual, of.used)
@@ -138,7 +138,7 @@ func (g *gate) next() *ticket {
 		if of.running >= of.most {
 			continue
 		}
-		if best == nil || of.used < best.tenant.used || of.used == best.tenant.used && first.number < best.number {
+		if best == nil || of.used < best.share.used || of.used == best.share.used && first.number < best.number {
 			best = first
 		}
 	}
@@ -149,13 +149,13 @@ func (g *gate) next() *ticket {
 func (g *gate) remove(t *ticket) {
 	t.queue.Remove(t.place)
 	t.place = nil
-	if t.tenant.first() == nil {
-		delete(g.waiting, t.tenant)
+	if t.share.first() == nil {
+		delete(g.waiting, t.share)
 	}
 }
 
-// first is the tenant's next call; nil where none waits.
-func (t *tenant) first() *ticket {
+// first is the share's next call; nil where none waits.
+func (t *share) first() *ticket {
 	for _, queue := range []*list.List{&t.urgent, &t.other} {
 		if front := queue.Front(); front != nil {
 			return front.Value.(*ticket) //nolint:forcetypeassert // the lists have tickets

@@ -135,7 +135,7 @@ type Module struct {
 	runtime  wazero.Runtime
 	code     wazero.CompiledModule
 	pool     *pool
-	tenant   tenant
+	share    share
 	shut     sync.Once
 }
 
@@ -194,12 +194,12 @@ func (m *Module) call(ctx context.Context, export Export, input []byte, env Env,
 			fmt.Errorf("call %s: %w: %d bytes, at most %d", export, ErrInputTooLarge, len(input), m.limits.Input)
 	}
 	urgent := export == Interpret || export == Receive || env.Sent
-	expected, err := m.compiler.gate.enter(ctx, m.pool.over, &m.tenant, urgent)
+	expected, err := m.compiler.gate.enter(ctx, m.pool.over, &m.share, urgent)
 	if err != nil {
 		return Usage{}, fmt.Errorf("call %s: %w", export, err)
 	}
 	var usage Usage
-	defer func() { m.compiler.gate.leave(&m.tenant, expected, usage.Fuel+usage.Start) }()
+	defer func() { m.compiler.gate.leave(&m.share, expected, usage.Fuel+usage.Start) }()
 	g, started, err := m.pool.acquire(ctx)
 	usage.Start = started
 	if err == nil && pristine && g.dirty && !m.restore(g) {

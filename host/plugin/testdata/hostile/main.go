@@ -290,6 +290,16 @@ func shaped(shape string, in *abi.Interpretation) int64 {
 		return give([]byte{0xff})
 	case "beyond":
 		return 0x7fff_ffff<<32 | 16
+	case "odd":
+		return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{
+			Next: &abi.Step_Done{Done: &abi.Outcome{Verdict: 99}},
+		}}})
+	case "send":
+		return send("/serve", in.GetCall().GetPayment())
+	case "reject":
+		return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{
+			Next: &abi.Step_Reject{Reject: &abi.Reject{Code: "invalid_request", Message: "not this one"}},
+		}}})
 	}
 	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: abi.Status_STATUS_SUCCEEDED,
 		ProviderReference: in.GetCall().GetPayment().GetId()}
