@@ -89,11 +89,13 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	reached, err := serveProviders(ctx)
+	honestURL, stop, err := honest.Providers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer reached.stop()
+	defer stop()
+	hostile := longAnswers()
+	defer hostile.Close()
 	r := &Report{}
 	for _, shape := range shapes {
 		if len(settings.Only) > 0 && !slices.Contains(settings.Only, shape.name) {
@@ -106,7 +108,12 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 		found := Finding{Shape: shape.name, What: shape.what, fails: shape.fails}
 		for n := range settings.Rounds {
 			dir := filepath.Join(settings.Dir, fmt.Sprintf("%s-%d", shape.name, n+1))
-			round, err := measure(ctx, settings, reached, dir, module, shape)
+			opened, err := open(ctx, settings, honestURL, hostile.URL, dir, module)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", shape.name, err)
+			}
+			round, err := measure(ctx, settings, opened, shape)
+			opened.close()
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", shape.name, err)
 			}
@@ -119,14 +126,7 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 }
 
 // measure runs one router: honest payments alone, and then beside hostile ones.
-func measure(ctx context.Context, s Settings, reached *providers, dir string, module []byte, of shape) (
-	round Round, err error,
-) {
-	opened, err := open(ctx, s, reached, dir, module)
-	if err != nil {
-		return round, err
-	}
-	defer opened.close()
+func measure(ctx context.Context, s Settings, opened *site, of shape) (round Round, err error) {
 	clients := &honest.Clients{Address: opened.address, Rate: s.Rate}
 	defer clients.Close()
 	if _, err := clients.Fire(ctx, s.Phase/4); err != nil { // warms everything up

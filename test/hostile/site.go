@@ -7,14 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"payrouter/host/sandbox"
@@ -24,56 +22,14 @@ import (
 //go:embed routing.yaml
 var routing []byte
 
-// providers are what the accounts reach: the simulated ones, and one that answers every order with 200 kB.
-type providers struct {
-	honest, hostile string
-	stop            func()
-}
-
-func serveProviders(ctx context.Context) (*providers, error) {
-	simulated, err := sandbox.New(sandbox.Options{Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return nil, fmt.Errorf("simulate the providers: %w", err)
-	}
-	serving, cancel := context.WithCancel(ctx)
-	var work sync.WaitGroup
-	p := &providers{stop: func() { cancel(); work.Wait() }}
-	first, err := listen(ctx)
-	if err != nil {
-		p.stop()
-		return nil, err
-	}
-	work.Go(func() { _ = simulated.Serve(serving, first) })
-	p.honest = "http://" + first.Addr().String() + "/" + sandbox.PayGram
-	second, err := listen(ctx)
-	if err != nil {
-		p.stop()
-		return nil, err
-	}
+// longAnswers serves the hostile plugin's provider, which answers every order with 200 kB.
+func longAnswers() *httptest.Server {
 	const long = 200_000
 	answer := []byte(`{"filler":"` + strings.Repeat("long ", long/5) + `"}`)
-	server := &http.Server{
-		ReadHeaderTimeout: time.Minute,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write(answer)
-		}),
-	}
-	work.Go(func() { _ = server.Serve(second) })
-	work.Go(func() {
-		<-serving.Done()
-		_ = server.Close()
-	})
-	p.hostile = "http://" + second.Addr().String()
-	return p, nil
-}
-
-func listen(ctx context.Context) (net.Listener, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen for the providers: %w", err)
-	}
-	return listener, nil
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(answer)
+	}))
 }
 
 // site is one router with a hostile plugin.
@@ -85,14 +41,14 @@ type site struct {
 }
 
 // open starts a router in an empty folder, with the module of a shape.
-func open(ctx context.Context, s Settings, p *providers, dir string, module []byte) (*site, error) {
+func open(ctx context.Context, s Settings, honestURL, hostileURL, dir string, module []byte) (*site, error) {
 	plugins, rules := filepath.Join(dir, "plugins"), filepath.Join(dir, "routing.yaml")
-	honest, err := os.ReadFile(filepath.Join(s.Plugins, "paygram.wasm"))
+	paygram, err := os.ReadFile(filepath.Join(s.Plugins, "paygram.wasm"))
 	if err == nil {
 		err = os.MkdirAll(plugins, 0o700)
 	}
 	for path, content := range map[string][]byte{
-		rules: routing, filepath.Join(plugins, "paygram.wasm"): honest, filepath.Join(plugins, "hostile.wasm"): module,
+		rules: routing, filepath.Join(plugins, "paygram.wasm"): paygram, filepath.Join(plugins, "hostile.wasm"): module,
 	} {
 		if err == nil {
 			err = os.WriteFile(path, content, 0o600)
@@ -101,38 +57,22 @@ func open(ctx context.Context, s Settings, p *providers, dir string, module []by
 	if err != nil {
 		return nil, fmt.Errorf("prepare the router: %w", err)
 	}
-	address, err := process.FreeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	log, err := os.Create(filepath.Join(dir, "router.log"))
-	if err != nil {
-		return nil, fmt.Errorf("open the router's log: %w", err)
-	}
-	defer log.Close() //nolint:errcheck // the process has a descriptor of its own
 	data := filepath.Join(dir, "data")
 	environment := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 		"HOSTILE_PAYGRAM_TOKEN=" + sandbox.DefaultCredentials().PayGramEU,
-		"ROUTER_PROVIDERS__PAYGRAM__BASE_URL=" + p.honest, "ROUTER_PROVIDERS__PAYGRAM__ALLOW_PRIVATE=true",
-		"ROUTER_PROVIDERS__HOSTILE__BASE_URL=" + p.hostile, "ROUTER_PROVIDERS__HOSTILE__ALLOW_PRIVATE=true",
+		"ROUTER_PROVIDERS__PAYGRAM__BASE_URL=" + honestURL + "/" + sandbox.PayGram,
+		"ROUTER_PROVIDERS__PAYGRAM__ALLOW_PRIVATE=true",
+		"ROUTER_PROVIDERS__HOSTILE__BASE_URL=" + hostileURL, "ROUTER_PROVIDERS__HOSTILE__ALLOW_PRIVATE=true",
 	}
-	opened := &site{address: address, client: http.Client{
-		Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 512, IdleConnTimeout: time.Second},
-	}}
-	opened.router, err = process.Start(process.Settings{
-		Binary: s.Binary, Environment: environment, Log: log, Detached: true, Arguments: []string{
-			"serve", "--listen", address, "--data", data, "--compiled", filepath.Join(s.Dir, "compiled"),
-			"--routing", rules, "--plugins", plugins,
-		},
-	})
+	router, address, err := process.Serve(ctx, s.Binary, dir, environment, "--data", data,
+		"--compiled", filepath.Join(s.Dir, "compiled"), "--routing", rules, "--plugins", plugins)
 	if err != nil {
 		return nil, err
 	}
-	if err := opened.router.Ready(ctx, "http://"+address, nil); err != nil {
-		opened.close()
-		return nil, err
-	}
+	opened := &site{address: address, router: router, client: http.Client{
+		Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 512, IdleConnTimeout: time.Second},
+	}}
 	if opened.callback, err = callbackOf(ctx, s.Binary, data, rules, address, environment); err != nil {
 		opened.close()
 		return nil, err

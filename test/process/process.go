@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -68,6 +69,33 @@ func (p *Process) watch(output io.Reader, line func(string)) {
 		}
 	}
 	_ = p.command.Wait()
+}
+
+// Serve starts a router on a free loopback address, with its log in a folder, and waits until it takes payments.
+// Arguments follow "serve" and its address.
+func Serve(ctx context.Context, binary, dir string, environment []string, arguments ...string) (
+	router *Process, address string, err error,
+) {
+	if address, err = FreeAddress(ctx); err != nil {
+		return nil, "", err
+	}
+	log, err := os.Create(filepath.Join(dir, "router.log"))
+	if err != nil {
+		return nil, "", fmt.Errorf("open the router's log: %w", err)
+	}
+	defer log.Close() //nolint:errcheck // the process has a descriptor of its own
+	router, err = Start(Settings{
+		Binary: binary, Environment: environment, Log: log, Detached: true,
+		Arguments: append([]string{"serve", "--listen", address}, arguments...),
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if err := router.Ready(ctx, "http://"+address, nil); err != nil {
+		router.Terminate()
+		return nil, "", err
+	}
+	return router, address, nil
 }
 
 // Ended is closed once the process has ended.

@@ -141,31 +141,11 @@ func (r *Report) beside(ctx context.Context, settings Settings, address string, 
 
 // start starts a sandboxed router and waits until it takes payments.
 func start(ctx context.Context, s Settings) (*process.Process, string, error) {
-	address, err := process.FreeAddress(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	log, err := os.Create(filepath.Join(s.Dir, "router.log"))
-	if err != nil {
-		return nil, "", fmt.Errorf("open the router's log: %w", err)
-	}
-	defer log.Close() //nolint:errcheck // the process has a descriptor of its own
 	limit := s.Limit.String()
-	router, err := process.Start(process.Settings{
-		Binary: s.Binary, Environment: os.Environ(), Log: log, Detached: true, Arguments: []string{
-			"serve", "--sandbox", "--sandbox-listen", "127.0.0.1:0", "--listen", address,
-			"--data", filepath.Join(s.Dir, "data"), "--routing", s.Routing, "--plugins", s.Plugins,
-			"--header-timeout", limit, "--body-timeout", limit, "--write-timeout", limit, "--idle-timeout", limit,
-		},
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	if err := router.Ready(ctx, "http://"+address, nil); err != nil {
-		router.Terminate()
-		return nil, "", err
-	}
-	return router, address, nil
+	return process.Serve(ctx, s.Binary, s.Dir, os.Environ(),
+		"--sandbox", "--sandbox-listen", "127.0.0.1:0", "--data", filepath.Join(s.Dir, "data"), "--routing", s.Routing,
+		"--plugins", s.Plugins, "--header-timeout", limit, "--body-timeout", limit, "--write-timeout", limit,
+		"--idle-timeout", limit)
 }
 
 func p99(p report.Percentiles) float64 { return p.P99 }

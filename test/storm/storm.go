@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,6 +17,7 @@ import (
 	"time"
 
 	"payrouter/host/sandbox"
+	"payrouter/test/honest"
 	"payrouter/test/process"
 )
 
@@ -118,7 +117,7 @@ func (r *run) build(ctx context.Context) (stop func(), err error) {
 	if err := os.WriteFile(r.rules, rulesOf(0), 0o600); err != nil {
 		return nil, fmt.Errorf("write the rules: %w", err)
 	}
-	providers, silence, err := simulate(ctx)
+	providers, silence, err := honest.Providers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -139,49 +138,13 @@ func (r *run) build(ctx context.Context) (stop func(), err error) {
 
 // start starts the router and waits until it takes payments. Its log goes to the run's folder.
 func (r *run) start(ctx context.Context) error {
-	address, err := process.FreeAddress(ctx)
+	router, address, err := process.Serve(ctx, r.settings.Binary, r.settings.Dir, r.environment,
+		"--data", filepath.Join(r.settings.Dir, "data"), "--routing", r.rules, "--plugins", r.folder)
 	if err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(r.settings.Dir, "router.log"))
-	if err != nil {
-		return fmt.Errorf("open the router's log: %w", err)
-	}
-	defer log.Close() //nolint:errcheck // the process has a descriptor of its own
-	r.url = "http://" + address
-	r.router, err = process.Start(process.Settings{
-		Binary: r.settings.Binary, Environment: r.environment, Log: log, Arguments: []string{
-			"serve", "--listen", address, "--data", filepath.Join(r.settings.Dir, "data"), "--routing", r.rules,
-			"--plugins", r.folder,
-		},
-	})
-	if err != nil {
-		return err
-	}
-	if err := r.router.Ready(ctx, r.url, nil); err != nil {
-		r.router.Terminate()
-		return err
-	}
+	r.router, r.url = router, "http://"+address
 	return nil
-}
-
-// simulate serves the providers.
-func simulate(ctx context.Context) (url string, stop func(), err error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, fmt.Errorf("listen for the providers: %w", err)
-	}
-	providers, err := sandbox.New(sandbox.Options{Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return "", nil, errors.Join(err, listener.Close())
-	}
-	serving, cancel := context.WithCancel(ctx)
-	var work sync.WaitGroup
-	work.Go(func() { _ = providers.Serve(serving, listener) })
-	return "http://" + listener.Addr().String(), func() {
-		cancel()
-		work.Wait()
-	}, nil
 }
 
 // environmentOf has the accounts of the rules here ask the sandbox.
