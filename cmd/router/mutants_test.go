@@ -541,7 +541,7 @@ func TestSomeChangedAnswersGoThroughTheWholeRouter(t *testing.T) {
 		stage.examples[e.account] = &scene{example: e, mutated: mutated[e.account].body}
 	}
 	w := build(t, plan{
-		command: serveCommand{Routing: examplesFile(t, server.URL, examples)}, bare: true,
+		command: serveCommand{Routing: examplesFile(t, server.URL, examples)}, bare: true, now: daytime,
 		environ: []string{"EXAMPLE_SECRET=" + exampleSecret},
 	})
 	for _, e := range examples {
