@@ -8,9 +8,9 @@ import (
 
 // budgetFlags bound what plugins use and fail in sum. What is zero takes the default of package plugin, as in tests.
 type budgetFlags struct {
-	PluginFuel int64 `name:"plugin-fuel" help:"Fuel per second of a plugin's version; 0: by the CPUs, -1: any."`
+	PluginCPU float64 `name:"plugin-cpu" help:"CPUs that a plugin's version may use; 0: by those there are, -1: any."`
 
-	AccountFuel int64 `name:"account-fuel" help:"Fuel per second of an account; 0: by the CPUs, -1: any."`
+	AccountCPU float64 `name:"account-cpu" help:"CPUs that an account may use; 0: by those there are, -1: any."`
 
 	Faults int `name:"quarantine-faults" default:"3" help:"Faults that put a plugin into quarantine; -1: none do."`
 

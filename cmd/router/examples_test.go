@@ -70,8 +70,8 @@ type example struct {
 	receipt receipt
 }
 
-// daytime is the clock of the examples' routers. It is noon of tomorrow in India when the tests begin: from a quarter of
-// an hour before midnight until six in the morning PayGRT is asked for two days, where the examples document one.
+// daytime is the clock of the examples' routers. It is noon of tomorrow in India when the tests begin: from a quarter
+// of an hour before midnight until six in the morning PayGRT is asked for two days, where the examples document one.
 func daytime() time.Time { return time.Now().Add(untilDaytime()) }
 
 var untilDaytime = sync.OnceValue(func() time.Duration {

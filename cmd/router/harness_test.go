@@ -83,8 +83,8 @@ func build(t *testing.T, with plan) *harness {
 	if with.now == nil {
 		with.now = time.Now
 	}
-	if budget := &with.command.Budget; budget.PluginFuel == 0 && budget.AccountFuel == 0 {
-		budget.PluginFuel, budget.AccountFuel = -1, -1 // tests ask faster than callers, and some stop the clock
+	if budget := &with.command.Budget; budget.PluginCPU == 0 && budget.AccountCPU == 0 {
+		budget.PluginCPU, budget.AccountCPU = -1, -1 // tests ask faster than callers, and some stop the clock
 	}
 	transport := &http.Transport{}
 	w.client = &http.Client{

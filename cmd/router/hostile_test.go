@@ -92,7 +92,7 @@ func TestAPluginThatAlwaysFailsIsOutOfTheWay(t *testing.T) {
 			}
 			command := serveCommand{Plugins: dir, Routing: writeFile(t, filepath.Join(t.TempDir(), "routing.yaml"),
 				fmt.Sprintf(hostileRouting, provider.URL))}
-			command.Budget.PluginFuel, command.Budget.AccountFuel = -1, -1 // two loops are more than an account's
+			command.Budget.PluginCPU, command.Budget.AccountCPU = -1, -1 // two loops are more than an account's
 			w := build(t, plan{bare: true, command: command})
 
 			honest := func() {
@@ -164,7 +164,7 @@ func TestAPluginOverItsBudgetIsNotCalled(t *testing.T) {
 	}
 	command := serveCommand{Plugins: dir, Routing: writeFile(t, filepath.Join(t.TempDir(), "routing.yaml"),
 		fmt.Sprintf(hostileRouting, provider.URL))}
-	command.Budget.Faults, command.Budget.PluginFuel = -1, 1_000_000
+	command.Budget.Faults, command.Budget.PluginCPU = -1, 0.001
 	w := build(t, plan{bare: true, command: command})
 	require.Equal(t, "unknown", w.create(orderIn("USD")).Status) // 30 times what comes in a second
 	passed := w.create(orderIn("GBP"))

@@ -118,7 +118,7 @@ func TestNoChangedAnswerIsAWrongSuccessOrUnreadableForNothing(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)
 	// Hundreds of thousands of calls: what plugins keep, and use in sum, has tests of its own.
-	mutated := plugin.Settings{FuelPerSecond: -1, Isolation: plugin.IsolationSettings{Sample: -1, Of: shared(t, dir)}}
+	mutated := plugin.Settings{CPU: -1, Isolation: plugin.IsolationSettings{Sample: -1, Of: shared(t, dir)}}
 	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, mutated,
 		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)

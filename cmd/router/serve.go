@@ -126,7 +126,7 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 		KeepPlugins:  s.KeepPlugins, RecordCalls: s.RecordCalls, RecordFor: s.RecordFor, Data: s.Data, Witness: s.Witness,
 		CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
 		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,
-		PluginFuel: s.Budget.PluginFuel, AccountFuel: s.Budget.AccountFuel, Quarantine: s.Budget.quarantine(),
+		PluginCPU: s.Budget.PluginCPU, AccountCPU: s.Budget.AccountCPU, Quarantine: s.Budget.quarantine(),
 		WebhooksToPrivate: s.WebhooksToPrivate, Version: version, Now: h.now, Logger: h.log, Reached: armed.reach,
 		Reconciler: payment.ReconcilerSettings{
 			Every: s.ReconcileEvery, PerSecond: s.LookupsPerSecond, Overdue: s.UnknownAlert, KeyLifetime: s.KeyLifetime,

@@ -125,11 +125,18 @@ func (g *Generation) fault(of faults.Input, merchant string, why error) {
 func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) ([]byte, int64, error) {
+	raw, usage, err := g.answer(ctx, export, input, env)
+	return raw, usage.Fuel, err
+}
+
+func (g *Generation) answer(ctx context.Context, export wasm.Export, input []byte,
+	env wasm.Env,
+) ([]byte, wasm.Usage, error) {
 	_, raw, usage, err := g.ask(ctx, export, input, env)
 	if fault, said := errors.AsType[*FaultError](err); said && raw != nil && fault.Code != abi.Error_CODE_PANIC {
-		return raw, usage.Fuel, nil
+		return raw, usage, nil
 	}
-	return raw, usage.Fuel, err
+	return raw, usage, err
 }
 
 // step calls an export that answers with a step, and returns what is recorded with it, and what it used.

@@ -33,8 +33,8 @@ func (e *withheldError) Withheld() string { return "the plugin is " + e.Reason.E
 // concurrent use.
 type guard struct {
 	plugin string
-	// fuel is the generation's budget.
-	fuel *budget.Budget
+	// cpu is the generation's budget.
+	cpu *budget.Budget
 	// refused counts calls that a budget refused.
 	refused atomic.Int64
 	// flows has the faults of prepare and interpret, callbacks those of receive.
@@ -45,16 +45,16 @@ type guard struct {
 func (r *Registry) newGuard(plugin string) *guard {
 	s := r.settings.Quarantine
 	return &guard{
-		plugin: plugin, fuel: r.newBudget(r.settings.FuelPerSecond), flows: faults.NewTally(s), callbacks: faults.NewTally(s),
+		plugin: plugin, cpu: r.newBudget(r.settings.CPU), flows: faults.NewTally(s), callbacks: faults.NewTally(s),
 	}
 }
 
-// newBudget is nil where a rate is below 0.
-func (r *Registry) newBudget(perSecond int64) *budget.Budget {
-	if perSecond < 0 {
+// newBudget is nil where it is below 0.
+func (r *Registry) newBudget(cpus float64) *budget.Budget {
+	if cpus < 0 {
 		return nil
 	}
-	return budget.New(perSecond, r.settings.Now())
+	return budget.New(cpus, r.settings.Now())
 }
 
 // accountBudget is the budget of an account; nil for calls of no account.
@@ -66,7 +66,7 @@ func (r *Registry) accountBudget(account string) *budget.Budget {
 	defer r.budgets.Unlock()
 	known, there := r.accounts[account]
 	if !there {
-		known = r.newBudget(r.settings.AccountFuelPerSecond)
+		known = r.newBudget(r.settings.AccountCPU)
 		r.accounts[account] = known
 	}
 	return known
@@ -90,7 +90,7 @@ func (g *guard) readable() error {
 
 // affordable is nil, or why there is no CPU for a new request of an account: an error that wraps ErrOverBudget.
 func (g *guard) affordable(account *budget.Budget, now time.Time) error {
-	if !g.fuel.Spent(now) && !account.Spent(now) {
+	if !g.cpu.Spent(now) && !account.Spent(now) {
 		return nil
 	}
 	g.refused.Add(1)
@@ -99,8 +99,8 @@ func (g *guard) affordable(account *budget.Budget, now time.Time) error {
 
 // charge takes what a call used from both budgets.
 func (g *guard) charge(usage wasm.Usage, account *budget.Budget, now time.Time) {
-	g.fuel.Charge(usage.Fuel+usage.Start, now)
-	account.Charge(usage.Fuel+usage.Start, now)
+	g.cpu.Charge(usage.CPU, now)
+	account.Charge(usage.CPU, now)
 }
 
 // atFault reports whether a call's error is the plugin's own: a trap, the end of its fuel or memory, an answer that is

@@ -87,7 +87,7 @@ func (g *Generation) ask(ctx context.Context, export wasm.Export, input []byte,
 		return answer, raw, usage, err
 	}
 	again, clean, second, problem := ask(ctx, g.module.CallPristine, export, input, env)
-	usage.Start += second.Start + second.Fuel // it is charged, and is no fuel of the plugin's call
+	usage.CPU += second.CPU
 	if clean == nil || bytes.Equal(raw, clean) {
 		return answer, raw, usage, err // without a second answer there is nothing to compare
 	}

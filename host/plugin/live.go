@@ -165,14 +165,13 @@ func (s *liveShadow) compareAll() bool {
 
 // compare asks the candidate what the active generation was asked, outside the mutex, as long as it has CPU left.
 func (s *liveShadow) compare(former replay.Recording) {
-	if s.generation.guard.fuel.Spent(s.registry.settings.Now()) {
+	if s.generation.guard.cpu.Spent(s.registry.settings.Now()) {
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
 		s.dropped++
 		return
 	}
-	run, err := replay.Run(s.stopped, s.generation, former)
-	s.generation.guard.fuel.Charge(run.Fuel(), s.registry.settings.Now())
+	run, err := replay.Run(s.stopped, onBudget{s.generation}, former)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if err != nil {
@@ -187,6 +186,18 @@ func (s *liveShadow) compare(former replay.Recording) {
 	}
 	s.result.FuelBefore += former.Fuel()
 	s.result.FuelNow += run.Fuel()
+}
+
+// onBudget is a generation that pays for its answers.
+type onBudget struct{ *Generation }
+
+// Answer implements replay.Guest.
+func (g onBudget) Answer(ctx context.Context, export wasm.Export, input []byte,
+	env wasm.Env,
+) ([]byte, int64, error) {
+	raw, usage, err := g.answer(ctx, export, input, env)
+	g.guard.charge(usage, nil, g.registry.settings.Now())
+	return raw, usage.Fuel, err
 }
 
 // onlyFuel is what fuel is compared by.

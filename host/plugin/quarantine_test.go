@@ -271,7 +271,7 @@ func TestBudgetRefusesNewRequestsOnly(t *testing.T) {
 	t.Parallel()
 	at := time.Now()
 	registry := newRegistry(t, plugin.Settings{
-		FuelPerSecond: 1_000_000, AccountFuelPerSecond: -1, Quarantine: faults.Settings{Faults: -1},
+		CPU: 0.001, AccountCPU: -1, Quarantine: faults.Settings{Faults: -1},
 		Now: func() time.Time { return at }, Limits: wasm.Limits{Fuel: 30_000_000},
 	})
 	generation := install(t, registry, module(t, ""))
@@ -303,7 +303,7 @@ func TestAccountsHaveBudgetsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	at := time.Now()
 	registry := newRegistry(t, plugin.Settings{
-		FuelPerSecond: -1, AccountFuelPerSecond: 1_000_000, Quarantine: faults.Settings{Faults: -1},
+		CPU: -1, AccountCPU: 0.001, Quarantine: faults.Settings{Faults: -1},
 		Now: func() time.Time { return at },
 	})
 	generation := install(t, registry, module(t, ""))
@@ -333,7 +333,7 @@ func TestASlowStartIsPaidOnce(t *testing.T) {
 	t.Parallel()
 	at := time.Now()
 	registry := newRegistry(t, plugin.Settings{
-		FuelPerSecond: 10_000_000, Quarantine: faults.Settings{Faults: -1}, Now: func() time.Time { return at },
+		CPU: 0.5, Quarantine: faults.Settings{Faults: -1}, Now: func() time.Time { return at },
 	})
 	generation := install(t, registry, variant(t, "start=slow"))
 	for i := range 20 {

@@ -50,10 +50,10 @@ type Settings struct {
 	RecordBytes int
 	// FuelPercent is how much more fuel than before a candidate may use on recorded flows. 0 means 50.
 	FuelPercent int
-	// FuelPerSecond is what the calls of one generation may use in sum, and AccountFuelPerSecond those of one account. New
-	// requests are refused once it is spent; answers are read all the same. 0 means 1,000,000,000 and 500,000,000
-	// for each guest that runs at once; below 0 there is no limit.
-	FuelPerSecond, AccountFuelPerSecond int64
+	// CPU is how many CPUs the calls of one generation may use in sum, and AccountCPU those of one account. New requests
+	// are refused once it is spent; answers are read all the same. 0 means 1 and 0.5 for each guest that runs at once;
+	// below 0 there is no limit.
+	CPU, AccountCPU float64
 	// Quarantine decides when a generation goes into quarantine.
 	Quarantine faults.Settings
 	// Quarantined is called with each quarantine that begins, on a goroutine of its own. It may read the registry. Nil
@@ -68,13 +68,13 @@ type Settings struct {
 }
 
 // withDefaults fills the fields that are zero, where so many guests run at once.
-func (s Settings) withDefaults(guests int64) Settings {
+func (s Settings) withDefaults(guests int) Settings {
 	s.StepWithin = cmp.Or(s.StepWithin, 2*time.Minute)
 	s.RecordBytes = cmp.Or(s.RecordBytes, 4<<20)
 	s.RecordFor = cmp.Or(s.RecordFor, 30*24*time.Hour)
 	s.FuelPercent = cmp.Or(s.FuelPercent, 50)
-	s.FuelPerSecond = cmp.Or(s.FuelPerSecond, guests*1_000_000_000)
-	s.AccountFuelPerSecond = cmp.Or(s.AccountFuelPerSecond, guests*500_000_000)
+	s.CPU = cmp.Or(s.CPU, float64(guests))
+	s.AccountCPU = cmp.Or(s.AccountCPU, float64(guests)/2)
 	s.Quarantine = s.Quarantine.WithDefaults()
 	if s.Quarantined == nil {
 		s.Quarantined = func(Quarantine) {}
@@ -175,7 +175,7 @@ func (r *Registry) adopt(ctx context.Context, next ActiveSet) error {
 // NewRegistry makes an empty registry. Close closes what was loaded; the compiler stays the caller's.
 func NewRegistry(compiler *wasm.Compiler, settings Settings) *Registry {
 	return &Registry{
-		base: context.Background(), compiler: compiler, settings: settings.withDefaults(int64(compiler.Running())),
+		base: context.Background(), compiler: compiler, settings: settings.withDefaults(compiler.Running()),
 		states: map[string]*pluginState{}, refusals: map[string]Refusal{}, open: map[*Generation]struct{}{},
 		quarantines: map[string]Quarantine{}, accounts: map[string]*budget.Budget{},
 	}

@@ -110,7 +110,7 @@ func (r *Registry) status(name string, known *pluginState) Status {
 			LoadedAt: g.loadedAt,
 			Source:   g.source, Signed: g.signed, Stats: g.Stats(), Quarantine: g.guard.quarantine.Load(),
 			Faults: g.guard.flows.Count(), CallbackFaults: g.guard.callbacks.Count(),
-			OverBudget: g.guard.fuel.Spent(r.settings.Now()), Refused: g.guard.refused.Load(),
+			OverBudget: g.guard.cpu.Spent(r.settings.Now()), Refused: g.guard.refused.Load(),
 			Isolation: g.isolated(), Kept: g.kept.Load(),
 		})
 	}

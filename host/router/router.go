@@ -61,9 +61,9 @@ type Settings struct {
 	Isolation plugin.IsolationSettings
 	// GuestMemory is how many bytes the memories of all plugins' guests may have together; see wasm.Options.
 	GuestMemory int64
-	// PluginFuel and AccountFuel are plugin.Settings' FuelPerSecond and AccountFuelPerSecond, and Quarantine its own.
-	PluginFuel, AccountFuel int64
-	Quarantine              faults.Settings
+	// PluginCPU, AccountCPU and Quarantine are plugin.Settings' CPU, AccountCPU and Quarantine.
+	PluginCPU, AccountCPU float64
+	Quarantine            faults.Settings
 	// RequireCheck takes plugins with vectors only, and plays them.
 	RequireCheck bool
 	// KeepPlugins, RecordCalls and RecordFor are plugin.Settings' Keep, Record and RecordFor.
@@ -205,7 +205,7 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	registry, unload, err := newRegistry(cache, wasm.Options{Logger: s.Logger, Memory: s.GuestMemory}, plugin.Settings{
 		Policies: s.policies(), Isolation: s.Isolation, Keys: s.PluginKeys, RequireSignature: s.RequireSignature,
 		RequireCheck: s.RequireCheck, Keep: s.KeepPlugins, Record: s.RecordCalls, RecordFor: s.RecordFor,
-		FuelPerSecond: s.PluginFuel, AccountFuelPerSecond: s.AccountFuel, Quarantine: s.Quarantine,
+		CPU: s.PluginCPU, AccountCPU: s.AccountCPU, Quarantine: s.Quarantine,
 		Quarantined: r.noteQuarantine,
 		Dir:         filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
 	})

@@ -225,13 +225,17 @@ func (m *Module) warm(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start module: %w", err)
 	}
-	first, fuel, err := m.pool.acquire(ctx)
-	m.compiler.gate.leave(&m.share, expected, fuel)
+	watch := newStopwatch()
+	first, _, err := m.pool.acquire(ctx)
+	if err == nil && m.globals != nil && !first.exercise() {
+		first, _, err = m.pool.replace(first)
+	}
+	m.compiler.gate.leave(&m.share, expected, watch.stop())
 	if err != nil {
 		return &RefusedError{Reason: ErrStart, Err: err}
 	}
 	if m.globals != nil {
-		m.image = first.picture()
+		m.started, m.image = m.Stats().Made, first.picture()
 	}
 	m.pool.keep(first)
 	return nil

@@ -3,6 +3,7 @@ package wasm
 import (
 	"context"
 	"reflect"
+	"time"
 )
 
 // Rewrite gives the module that would be compiled in place of another.
@@ -41,7 +42,7 @@ func (c *Compiler) Turn(ctx context.Context, digest string) (done func(), err er
 	return c.turn(ctx, digest)
 }
 
-// Gate is a gate with modules that are numbers, for calls that use a fuel that is known before.
+// Gate is a gate with modules that are numbers, for calls that use a time that is known before.
 type Gate struct {
 	gate   *gate
 	shares []*share
@@ -58,13 +59,13 @@ func NewGate(room, modules, most int) *Gate {
 }
 
 // Enter waits until a call of a module may run; leave ends it.
-func (g *Gate) Enter(ctx context.Context, module int, urgent bool) (leave func(fuel int64), err error) {
+func (g *Gate) Enter(ctx context.Context, module int, urgent bool) (leave func(used time.Duration), err error) {
 	of := g.shares[module]
 	expected, err := g.gate.enter(ctx, g.never, of, urgent)
 	if err != nil {
 		return nil, err
 	}
-	return func(fuel int64) { g.gate.leave(of, expected, fuel) }, nil
+	return func(used time.Duration) { g.gate.leave(of, expected, used) }, nil
 }
 
 // Idle reports whether nothing runs or waits, of a gate with so much room.

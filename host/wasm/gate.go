@@ -4,11 +4,13 @@ import (
 	"container/list"
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
+	"time"
 )
 
 // gate lets at most so many guests run at once, whichever modules they are of. While all of its room is taken, the
-// module that has used the least fuel goes first, and of one module's calls those that are urgent: a module that uses
+// module that has used the least CPU goes first, and of one module's calls those that are urgent: a module that uses
 // much delays its own calls, and another's by no more than the calls that run already.
 //
 // This is start-time fair queueing: a module's use counts from the use of the last one that was let in, so that a
@@ -17,7 +19,7 @@ type gate struct {
 	mu   sync.Mutex
 	free int
 	// virtual is the use that the last module had when it was let in.
-	virtual int64
+	virtual time.Duration
 	// waiting are the modules with calls that wait.
 	waiting map[*share]struct{}
 	arrived int64
@@ -25,10 +27,10 @@ type gate struct {
 
 // share is a module's part of the gate. All of it is guarded by the gate's mutex.
 type share struct {
-	// used is the fuel that its calls have used, and those that run are expected to use.
-	used int64
+	// used is the CPU time that its calls have used, and those that run are expected to use.
+	used time.Duration
 	// last is what its last call used, which is expected of the next.
-	last int64
+	last time.Duration
 	// running of its calls, most at once.
 	running, most int
 	// urgent and other calls that wait, each a *ticket, in their order.
@@ -44,7 +46,7 @@ type ticket struct {
 	queue *list.List
 	// granted is closed when the call is let in; expected is what it is expected to use.
 	granted  chan struct{}
-	expected int64
+	expected time.Duration
 }
 
 func newGate(room int) *gate {
@@ -53,7 +55,9 @@ func newGate(room int) *gate {
 
 // enter waits until a call of a share may run, and returns what it is expected to use. leave ends the call, once. The
 // error is ErrClosed where over is closed first, and wraps ErrBusy where ctx ends first.
-func (g *gate) enter(ctx context.Context, over <-chan struct{}, of *share, urgent bool) (expected int64, err error) {
+func (g *gate) enter(ctx context.Context, over <-chan struct{}, of *share,
+	urgent bool,
+) (expected time.Duration, err error) {
 	g.mu.Lock()
 	if of.running == 0 && of.first() == nil {
 		of.used = max(of.used, g.virtual)
@@ -97,30 +101,41 @@ func (g *gate) giveUp(t *ticket, reason error) error {
 	return reason
 }
 
-// leave ends a call that used so much fuel, where enter expected another amount.
-func (g *gate) leave(of *share, expected, fuel int64) {
+// leave ends a call that used so much CPU, where enter expected another amount.
+func (g *gate) leave(of *share, expected, used time.Duration) {
+	if g.end(of, expected, used) {
+		// The call that was let in is the next to run on this thread then. Otherwise its room would be idle until the
+		// scheduler comes to it, which under load are many goroutines later: half of the room was lost so.
+		runtime.Gosched()
+	}
+}
+
+// end makes room, and reports whether a call that waited has it.
+func (g *gate) end(of *share, expected, used time.Duration) (given bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	of.used += fuel - expected
-	if fuel > 0 {
-		of.last = fuel
+	of.used += used - expected
+	if used > 0 {
+		of.last = used
 	}
 	of.running--
 	g.free++
 	for g.free > 0 {
 		next := g.next()
 		if next == nil {
-			return
+			return given
 		}
 		g.remove(next)
 		next.expected = g.admit(next.share)
 		close(next.granted)
+		given = true
 	}
+	return given
 }
 
 // admit takes room for a call. What it is expected to use counts at once, so that one module's calls do not take all of
 // the room before the first of them ends.
-func (g *gate) admit(of *share) (expected int64) {
+func (g *gate) admit(of *share) (expected time.Duration) {
 	g.free--
 	of.running++
 	g.virtual = max(g.virtual, of.used)

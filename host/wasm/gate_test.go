@@ -13,7 +13,7 @@ import (
 	"payrouter/host/wasm"
 )
 
-// queue is calls at a gate, in a bubble: each takes as many milliseconds as it uses fuel.
+// queue is calls at a gate, in a bubble: each takes so many milliseconds.
 type queue struct {
 	*testing.T
 	gate  *wasm.Gate
@@ -23,7 +23,7 @@ type queue struct {
 }
 
 // call enters once the calls before it wait, and notes its name when it runs.
-func (q *queue) call(name string, module int, urgent bool, fuel int64) {
+func (q *queue) call(name string, module int, urgent bool, milliseconds int) {
 	q.calls.Go(func() {
 		leave, err := q.gate.Enter(q.Context(), module, urgent)
 		if err != nil {
@@ -32,8 +32,9 @@ func (q *queue) call(name string, module int, urgent bool, fuel int64) {
 		q.mutex.Lock()
 		q.order = append(q.order, name)
 		q.mutex.Unlock()
-		time.Sleep(time.Duration(fuel) * time.Millisecond)
-		leave(fuel)
+		took := time.Duration(milliseconds) * time.Millisecond
+		time.Sleep(took)
+		leave(took)
 	})
 	synctest.Wait()
 }
@@ -109,14 +110,14 @@ func TestNoRoomOfTheGateIsLost(t *testing.T) {
 		type plan struct {
 			module  int
 			urgent  bool
-			fuel    int64
+			took    time.Duration
 			at      time.Duration
 			patient time.Duration
 		}
 		plans := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) plan {
 			return plan{
 				rapid.IntRange(0, 2).Draw(rt, "module"), rapid.Bool().Draw(rt, "urgent"),
-				rapid.Int64Range(0, 50).Draw(rt, "fuel"),
+				time.Duration(rapid.IntRange(0, 50).Draw(rt, "milliseconds")) * time.Millisecond,
 				time.Duration(rapid.IntRange(0, 100).Draw(rt, "at")) * time.Millisecond,
 				time.Duration(rapid.SampledFrom([]int{1, 20, 1_000_000}).Draw(rt, "patient")) * time.Millisecond,
 			}
@@ -147,10 +148,10 @@ func TestNoRoomOfTheGateIsLost(t *testing.T) {
 						rt.Errorf("%v run, of a room of %d and %d a module", running, room, most)
 					}
 					mutex.Unlock()
-					time.Sleep(time.Duration(p.fuel) * time.Millisecond)
+					time.Sleep(p.took)
 					mutex.Lock()
 					running[p.module]--
-					leave(p.fuel)
+					leave(p.took)
 				})
 			}
 			calls.Wait()
@@ -174,6 +175,10 @@ func TestAnotherModulesCallWaitsForOneCallOnly(t *testing.T) {
 	}
 	var calls sync.WaitGroup
 	var order []string // written inside the gate, which lets one call in at a time
+	for range 5 { // it uses more than either module's start does
+		_, _, err := call(t, modules["hog"], wasm.Prepare, "l", wasm.Env{})
+		require.ErrorIs(t, err, wasm.ErrOutOfFuel)
+	}
 	free := occupied(t, modules["hog"])
 	begin := func(name string, input string) {
 		calls.Go(func() {
@@ -182,7 +187,7 @@ func TestAnotherModulesCallWaitsForOneCallOnly(t *testing.T) {
 		})
 	}
 	for range 5 {
-		begin("hog", "a long answer of the provider, to read which takes more fuel than to read a short one")
+		begin("hog", "a long answer of the provider, to read which takes longer than to read a short one")
 	}
 	require.Eventually(t, func() bool { return c.Waiting() == 5 }, time.Minute, time.Millisecond)
 	begin("honest", "short")

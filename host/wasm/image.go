@@ -9,9 +9,9 @@ import (
 // blockSize is the grain in which memory is compared with an image and restored, in bytes.
 const blockSize = 4096
 
-// image is the state of a guest right after its start: its memory and its globals. A guest of whose state this is all
-// can be brought back to it, and another one to it without running _initialize. Tables, and segments that were dropped,
-// are in no image: a guest with an instruction that changes those has none, see operation.lasting.
+// image is the state of a guest after its start and its exercise: its memory and its globals. A guest of whose state
+// this is all can be brought back to it, and another one to it without running _initialize. Tables, and segments that
+// were dropped, are in no image: a guest with an instruction that changes those has none, see operation.lasting.
 type image struct {
 	size    uint32   // of the memory, in bytes
 	blocks  [][]byte // nil for one of zeros
@@ -22,6 +22,27 @@ type image struct {
 
 //nolint:gochecknoglobals // a constant
 var zeros [blockSize]byte
+
+// exercise has a guest that was started answer each export about nothing, until its memory grows no more: what a
+// runtime prepares at its first calls, such as a stack, is in the image then, and not done again in each pristine call.
+// It reports whether the guest is fit for that. One that fails is not, nor is one that asked for random numbers: the
+// image must not have what they are made from, for each call to have its own.
+func (g *instance) exercise() bool {
+	const least, most = 2, 6
+	for round := range most {
+		before := g.memory.Size()
+		for _, export := range []Export{Describe, Prepare, Interpret, Receive} {
+			g.begin(&Env{}, g.limits.fuel(0))
+			if _, err := g.call(export, nil); err != nil || g.seeded {
+				return false
+			}
+		}
+		if round+1 >= least && g.memory.Size() == before {
+			break
+		}
+	}
+	return true
+}
 
 // picture takes the image of a guest that has served no call.
 func (g *instance) picture() *image {

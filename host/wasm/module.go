@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 )
@@ -103,6 +104,9 @@ type Usage struct {
 	Fuel int64
 	// Start is the fuel for bringing an instance up for the call; 0 where there was one. It is not part of Fuel.
 	Start int64
+	// CPU is the processor time of all that the call took, a start and the restoring of an instance among it. Fuel is
+	// the worst case of that: common code burns several units in a nanosecond.
+	CPU time.Duration
 	// Memory is the size of the guest's memory after the call, in bytes.
 	Memory uint32
 }
@@ -131,6 +135,7 @@ type Module struct {
 	limits   Limits
 	compiler *Compiler
 	globals  []string // exports of those that an image has; nil where there can be no image
+	started  int64    // guests that ran _initialize before there was an image
 	image    *image   // of each instance after its start; nil where there can be none
 	runtime  wazero.Runtime
 	code     wazero.CompiledModule
@@ -150,7 +155,7 @@ func (m *Module) Stats() Stats {
 	stats := m.pool.snapshot()
 	stats.Started = stats.Made
 	if m.image != nil {
-		stats.Started = 1
+		stats.Started = m.started
 	}
 	return stats
 }
@@ -166,7 +171,7 @@ type Caller func(ctx context.Context, export Export, input []byte, env Env,
 //
 // ctx bounds the wait for a free instance, and for the other modules' calls, which ends with ErrBusy; once begun, a
 // call is bounded by its fuel alone. While as many guests run as Options.Running allows, the module that used the least
-// fuel goes first, and of its calls those of Interpret and Receive, and those about what was sent before.
+// CPU goes first, and of its calls those of Interpret and Receive, and those about what was sent before.
 // A call that the guest fails is a *CallError; its instance is never used again, and the next call gets another.
 // Usage is valid after a failed call too.
 //
@@ -188,7 +193,7 @@ func (m *Module) CallPristine(ctx context.Context, export Export, input []byte, 
 
 func (m *Module) call(ctx context.Context, export Export, input []byte, env Env, read func(answer []byte) error,
 	pristine bool,
-) (Usage, error) {
+) (usage Usage, err error) {
 	if len(input) > m.limits.Input {
 		return Usage{},
 			fmt.Errorf("call %s: %w: %d bytes, at most %d", export, ErrInputTooLarge, len(input), m.limits.Input)
@@ -198,8 +203,18 @@ func (m *Module) call(ctx context.Context, export Export, input []byte, env Env,
 	if err != nil {
 		return Usage{}, fmt.Errorf("call %s: %w", export, err)
 	}
-	var usage Usage
-	defer func() { m.compiler.gate.leave(&m.share, expected, usage.Fuel+usage.Start) }()
+	watch := newStopwatch()
+	defer func() {
+		usage.CPU = watch.stop()
+		m.compiler.gate.leave(&m.share, expected, usage.CPU)
+	}()
+	return m.enter(ctx, export, input, env, read, pristine)
+}
+
+// enter makes a call whose turn it is.
+func (m *Module) enter(ctx context.Context, export Export, input []byte, env Env, read func(answer []byte) error,
+	pristine bool,
+) (usage Usage, err error) {
 	g, started, err := m.pool.acquire(ctx)
 	usage.Start = started
 	if err == nil && pristine && g.dirty && !m.restore(g) {

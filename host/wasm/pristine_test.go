@@ -2,7 +2,6 @@ package wasm_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,11 +45,13 @@ func keeping() map[string]assembly {
 // A guest keeps nothing from one pristine call to the next, wherever it puts it; from one call to the next it does.
 func TestPristineCallsKeepNothing(t *testing.T) {
 	t.Parallel()
-	one, two := "\x01"+strings.Repeat("\x00", 7), "\x02"+strings.Repeat("\x00", 7)
 	for name, a := range keeping() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := compiled(t, a.bytes(), wasm.Limits{Instances: 1})
+			one, _, err := pristine(t, m, wasm.Prepare, "")
+			require.NoError(t, err)
+			two := string(one[0]+1) + one[1:]
 			for range 3 {
 				answer, _, err := pristine(t, m, wasm.Prepare, "")
 				require.NoError(t, err)
@@ -86,16 +87,14 @@ func TestPristineCallsOfAGoGuest(t *testing.T) {
 
 func servesPristine(t *testing.T, m *wasm.Module) {
 	t.Helper()
-	fuel := int64(0)
+	fresh, first, err := pristine(t, m, wasm.Prepare, "c")
+	require.NoError(t, err)
 	for _, between := range []string{"e", "l", "p", "x", "o", "h", "wx"} {
 		_, _, _ = pristine(t, m, wasm.Prepare, between)
 		answer, usage, err := pristine(t, m, wasm.Prepare, "c")
 		require.NoError(t, err)
-		require.Equal(t, "\x01\x00\x00\x00\x00\x00\x00\x00", answer, "after %s", between)
-		if fuel == 0 {
-			fuel = usage.Fuel
-		}
-		require.Equal(t, fuel, usage.Fuel, "after %s", between)
+		require.Equal(t, fresh, answer, "after %s", between)
+		require.Equal(t, first.Fuel, usage.Fuel, "after %s", between)
 	}
 	require.LessOrEqual(t, m.Stats().Made, int64(2), "one, and one more after the answer that made its memory grow")
 }
@@ -111,7 +110,48 @@ func TestInstancesAfterTheFirstDoNotInitialize(t *testing.T) {
 	answer, again, err := call(t, m, wasm.Interpret, `{"a":[1,2,3]}`, wasm.Env{})
 	require.NoError(t, err)
 	require.Equal(t, want, answer)
-	require.Equal(t, first, again)
+	require.Equal(t, first.Fuel, again.Fuel)
+	require.Equal(t, first.Memory, again.Memory)
+	require.Zero(t, again.Start)
 	require.Equal(t, int64(2), m.Stats().Made)
 	require.Equal(t, int64(1), m.Stats().Started)
+}
+
+// A guest's runtime does things at its first calls that it does not do again: they are in the image. Random numbers are
+// not, and neither is the state of a guest that fails over nothing.
+func TestGuestsAreExercisedBeforeTheirImageIsTaken(t *testing.T) {
+	t.Parallel()
+	const gget, gset, drop = 0x23, 0x24, 0x1a
+	count := code(gget, 1, i64c(1), 0x7c, gset, 1)
+	answer := code(i32c(2048), code(gget, 1), 0x37, 3, 0, i64c(2048<<32|8))
+	failsFirst := code(gget, 1, i64c(2), 0x53, 0x04, 0x40, 0x00, 0x0b) // below the second call
+	seeded := assembly{
+		globals: 2, imports: []imported{{"wasi_snapshot_preview1", "random_get", typeTwo}},
+		prepare: routine{code: code(count, i32c(4096), i32c(8), 0x10, 0, drop, answer)},
+	}
+	for name, c := range map[string]struct {
+		of      assembly
+		calls   byte
+		started int64
+	}{
+		"sound":                   {assembly{globals: 2, prepare: routine{code: code(count, answer)}}, 3, 1},
+		"asks for random numbers": {seeded, 1, 2},
+		"grows until it may not":  {keeping()["size of the memory"], 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := compiled(t, c.of.bytes(), wasm.Limits{Instances: 1})
+			require.Equal(t, c.started, m.Stats().Started)
+			got, _, err := pristine(t, m, wasm.Prepare, "")
+			require.NoError(t, err)
+			if c.calls > 0 {
+				require.Equal(t, c.calls, got[0])
+			}
+		})
+	}
+	traps := assembly{globals: 2, prepare: routine{code: code(count, failsFirst, answer)}}
+	m := compiled(t, traps.bytes(), wasm.Limits{Instances: 1})
+	require.Equal(t, int64(2), m.Stats().Started)
+	_, _, err := pristine(t, m, wasm.Prepare, "")
+	require.Error(t, err, "it is as after its start")
 }

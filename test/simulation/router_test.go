@@ -110,7 +110,7 @@ func newKit(dir string) (*kit, error) {
 	}
 	for i := range k.registries {
 		k.registries[i] = plugin.NewRegistry(compiler, plugin.Settings{
-			Limits: wasm.Limits{Instances: 16}, Record: -1, FuelPerSecond: -1, AccountFuelPerSecond: -1,
+			Limits: wasm.Limits{Instances: 16}, Record: -1, CPU: -1, AccountCPU: -1,
 			Quarantine: faults.Settings{Faults: -1},
 		})
 		for n := range names {

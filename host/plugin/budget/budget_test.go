@@ -13,11 +13,11 @@ import (
 func TestOverdrawnBudgetIsPaidOffBeforeNewWork(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1, 0)
-	b := budget.New(100, now)
-	b.Charge(199, now)
+	b := budget.New(0.5, now)
+	b.Charge(999*time.Millisecond, now)
 	require.False(t, b.Spent(now))
-	b.Charge(301, now)
-	require.True(t, b.Spent(now), "300 more than there was")
+	b.Charge(1501*time.Millisecond, now)
+	require.True(t, b.Spent(now), "1.5 s more than there was")
 	require.True(t, b.Spent(now.Add(2990*time.Millisecond)))
 	require.False(t, b.Spent(now.Add(3020*time.Millisecond)))
 }
@@ -25,11 +25,11 @@ func TestOverdrawnBudgetIsPaidOffBeforeNewWork(t *testing.T) {
 func TestIdleBudgetSavesTwoSeconds(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1, 0)
-	b := budget.New(100, now)
+	b := budget.New(1, now)
 	now = now.Add(time.Hour)
-	b.Charge(199, now)
+	b.Charge(1999*time.Millisecond, now)
 	require.False(t, b.Spent(now))
-	b.Charge(1, now)
+	b.Charge(time.Millisecond, now)
 	require.True(t, b.Spent(now))
 }
 
@@ -45,11 +45,11 @@ func TestNoBudgetIsNeverSpent(t *testing.T) {
 func TestWorkInSumIsBounded(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		rate := rapid.Int64Range(1, 1_000_000_000).Draw(t, "rate")
-		most := rapid.Int64Range(1, 2_000_000_000).Draw(t, "most fuel of one call")
+		cpus := rapid.Float64Range(0.001, 64).Draw(t, "CPUs")
+		most := rapid.Int64Range(1, int64(2*time.Second)).Draw(t, "most of one call")
 		start := time.Unix(1_000_000, 0)
-		b, now, furthest := budget.New(rate, start), start, time.Duration(0)
-		used := int64(0)
+		b, now, furthest := budget.New(cpus, start), start, time.Duration(0)
+		used := time.Duration(0)
 		for range rapid.IntRange(1, 200).Draw(t, "calls") {
 			step := time.Duration(rapid.Int64Range(-int64(time.Millisecond), int64(time.Second)).Draw(t, "step"))
 			now = now.Add(step)
@@ -57,29 +57,29 @@ func TestWorkInSumIsBounded(t *testing.T) {
 			if b.Spent(now) {
 				continue
 			}
-			fuel := rapid.Int64Range(0, most).Draw(t, "fuel")
-			b.Charge(fuel, now)
-			used += fuel
+			took := time.Duration(rapid.Int64Range(0, most).Draw(t, "took"))
+			b.Charge(took, now)
+			used += took
 		}
-		allowed := 2*float64(rate) + furthest.Seconds()*float64(rate) + float64(most)
-		if float64(used) > allowed*1.000001+1 {
-			t.Fatalf("%d were used, of %g", used, allowed)
+		allowed := cpus*(2+furthest.Seconds()) + time.Duration(most).Seconds()
+		if used.Seconds() > allowed*1.000001 {
+			t.Fatalf("%s were used, of %g s", used, allowed)
 		}
-		if b.Spent(now.Add(time.Duration(float64(most)/float64(rate)*float64(time.Second)) + 2*time.Second)) {
+		if b.Spent(now.Add(time.Duration(float64(most)/cpus) + 2*time.Second)) {
 			t.Fatal("it does not come back")
 		}
 	})
 }
 
-// A budget that is looked at very often refilled by nothing at all, as each look brought less than one unit.
+// A budget that is looked at very often refilled by nothing at all, as each look brought less than a nanosecond.
 func TestFrequentLooksLoseNothing(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1, 0)
-	b := budget.New(10, now)
-	b.Charge(25, now)
-	for range 10_000 { // 1 s
-		now = now.Add(100 * time.Microsecond)
+	b := budget.New(0.001, now)
+	b.Charge(2500*time.Microsecond, now)
+	for range 1_000_000 { // 1 s
+		now = now.Add(time.Microsecond)
 		b.Spent(now)
 	}
-	require.False(t, b.Spent(now), "5 are left")
+	require.False(t, b.Spent(now), "half a millisecond is left")
 }
