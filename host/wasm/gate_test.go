@@ -175,7 +175,7 @@ func TestAnotherModulesCallWaitsForOneCallOnly(t *testing.T) {
 	}
 	var calls sync.WaitGroup
 	var order []string // written inside the gate, which lets one call in at a time
-	for range 5 { // it uses more than either module's start does
+	for range 5 {      // it uses more than either module's start does
 		_, _, err := call(t, modules["hog"], wasm.Prepare, "l", wasm.Env{})
 		require.ErrorIs(t, err, wasm.ErrOutOfFuel)
 	}
