@@ -39,16 +39,15 @@ func TestMain(m *testing.M) {
 // till is a connector whose provider speaks JSON: {"id","status"} or {"error"}.
 type till struct{}
 
-// watched is a journal that calls created when it has journalled a new payment.
+// watched is a journal that calls creating before it journals a new payment.
 type watched struct {
 	*sqlite.DB
-	created func()
+	creating func()
 }
 
 func (w watched) Create(ctx context.Context, change payment.Change, key attempt.Key) (*attempt.Key, error) {
-	earlier, err := w.DB.Create(ctx, change, key)
-	w.created()
-	return earlier, err
+	w.creating()
+	return w.DB.Create(ctx, change, key)
 }
 
 func (till) Manifest() *abi.Manifest {
@@ -188,8 +187,8 @@ func open(t *testing.T, dir, url string, settings api.Settings) *shop {
 	return openWith(t, dir, url, settings, func() {})
 }
 
-// openWith opens a shop that calls created for each new payment.
-func openWith(t *testing.T, dir, url string, settings api.Settings, created func()) *shop {
+// openWith opens a shop that calls creating before it journals a payment.
+func openWith(t *testing.T, dir, url string, settings api.Settings, creating func()) *shop {
 	t.Helper()
 	journal, err := sqlite.Open(t.Context(), dir)
 	require.NoError(t, err)
@@ -213,7 +212,7 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, created func
 			Settings: []byte("{}"),
 		},
 	}}}
-	s := &shop{dir: dir, journal: journal, engine: paymenttest.New(watched{journal, created}, fleet, paymenttest.Settings{
+	s := &shop{dir: dir, journal: journal, engine: paymenttest.New(watched{journal, creating}, fleet, paymenttest.Settings{
 		Snapshot: api.Snapshot, Answer: api.Answer, Runs: journal, RunAnswer: api.RunAnswer,
 	})}
 	settings.Ready = journal.Healthy

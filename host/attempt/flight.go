@@ -18,6 +18,29 @@ type Flight struct {
 	// left: its caller waits no more.
 	left   atomic.Bool
 	landed chan struct{}
+	// begun is closed once it is known whether the journal has the payment. It is nil where that is known already.
+	begun chan struct{}
+	// earlier is the key as it was used before, and unbegun why there is no payment. Either means that there is none.
+	earlier *Key
+	unbegun error
+}
+
+// Defer leaves the first write to the flight, which calls Begun after it, or when there will be none.
+func (f *Flight) Defer() { f.begun = make(chan struct{}) }
+
+// Begun reports the first write: the earlier key where the key was used before, and an error where nothing was written.
+func (f *Flight) Begun(earlier *Key, err error) {
+	f.earlier, f.unbegun = earlier, err
+	close(f.begun)
+}
+
+// first waits until it is known whether the journal has the payment, as Begun reports it.
+func (f *Flight) first() (earlier *Key, err error) {
+	if f.begun == nil {
+		return nil, nil
+	}
+	<-f.begun
+	return f.earlier, f.unbegun
 }
 
 // Reserve registers a flight, so that a repetition of its key finds it in flight from the first moment. The error is

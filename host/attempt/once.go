@@ -22,7 +22,7 @@ type Receipt[T any] struct {
 type Request[T any] struct {
 	Kind ownerKind
 	// Open journals a new one with its key, and reserves its flight. Where the key was used, it makes nothing and
-	// returns the earlier key.
+	// returns the earlier key. It may leave the journal to Fly: see Flight.Defer.
 	Open func(ctx context.Context) (value T, flight *Flight, earlier *Key, err error)
 	// Fly takes it to its first settled step.
 	Fly func(value T, flight *Flight) (T, error)
@@ -35,7 +35,17 @@ type Request[T any] struct {
 
 // Once performs a request at most once, and waits for its first settled step until ctx ends or a timeout has passed.
 func Once[T any](ctx context.Context, d *Driver, r Request[T], timeout time.Duration) (Receipt[T], error) {
-	value, flight, earlier, err := r.Open(context.WithoutCancel(ctx))
+	drafted, flight, earlier, err := r.Open(context.WithoutCancel(ctx))
+	var settled T
+	landed := false
+	if err == nil && earlier == nil {
+		go func() {
+			defer d.Land(r.ID(drafted), flight)
+			settled, flight.Err = r.Fly(drafted, flight)
+		}()
+		landed = flight.wait(ctx, timeout)
+		earlier, err = flight.first()
+	}
 	if err != nil {
 		// A repetition is answered, whatever has become of rules, providers and the journal's disk. Few requests are
 		// repetitions: whether this one is, is looked up here alone, and otherwise shows when it is written.
@@ -48,19 +58,14 @@ func Once[T any](ctx context.Context, d *Driver, r Request[T], timeout time.Dura
 			return Receipt[T]{}, err
 		}
 	}
-	if earlier != nil {
+	switch {
+	case earlier != nil:
 		return repeated(ctx, d, r, earlier)
-	}
-	id := r.ID(value)
-	go func() {
-		defer d.Land(id, flight)
-		value, flight.Err = r.Fly(value, flight)
-	}()
-	if flight.wait(ctx, timeout) && !errors.Is(flight.Err, ErrExhausted) {
-		return Receipt[T]{Value: value, Answer: flight.Answer}, flight.Err
+	case landed && !errors.Is(flight.Err, ErrExhausted):
+		return Receipt[T]{Value: settled, Answer: flight.Answer}, flight.Err
 	}
 	waiting := flight.unfinished() // as it was before the reading: what is read may be older than the landing
-	current, err := r.Read(context.WithoutCancel(ctx), id)
+	current, err := r.Read(context.WithoutCancel(ctx), r.ID(drafted))
 	if err != nil {
 		return Receipt[T]{}, err
 	}

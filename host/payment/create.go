@@ -10,35 +10,53 @@ import (
 	"payrouter/host/attempt"
 )
 
-// drive takes a payment to its first settled step: it asks the decision's providers in their order, until one takes it,
-// or may have taken it, or none is left. It releases the fleet, which is the one that decided.
-func (e *Engine) drive(flight *attempt.Flight, fleet *Fleet, p Payment, ready preparations) (Payment, error) {
-	defer fleet.Release()
-	if p.Status == AwaitingApproval {
-		if e.settings.Answer != nil {
-			flight.Reply(func() attempt.Answer { return e.settings.Answer(p) })
+// drive journals a payment and takes it to its first settled step: it asks the decision's providers in their order,
+// until one takes it, or may have taken it, or none is left. The fleet is the one that decided. A payment that cannot
+// be journalled leaves nothing behind.
+func (e *Engine) drive(flight *attempt.Flight, fleet *Fleet, p Payment, key attempt.Key,
+	ready preparations,
+) (Payment, error) {
+	first, err := e.begins(flight, p, key)
+	if err != nil {
+		fleet.withdraw(p)
+		flight.Begun(nil, err)
+		return p, err
+	}
+	settled, err := e.driveFrom(flight, fleet, p, first, ready)
+	if !first.end(err) {
+		fleet.withdraw(p)
+		return p, err
+	}
+	if err != nil {
+		e.log.ErrorContext(e.driver.Base, "a payment stays as the journal has it", slog.String("payment", p.ID),
+			slog.Any("error", err))
+	}
+	return settled, err
+}
+
+func (e *Engine) driveFrom(flight *attempt.Flight, fleet *Fleet, p Payment, first *firstWrite,
+	ready preparations,
+) (Payment, error) {
+	answer := func(p Payment) *attempt.Answer {
+		if e.settings.Answer == nil {
+			return nil
 		}
-		return p, nil
+		return flight.Reply(func() attempt.Answer { return e.settings.Answer(p) })
+	}
+	if p.Status == AwaitingApproval {
+		return p, first.alone(answer(p))
 	}
 	unlock, err := e.driver.Lock(e.driver.Base, p.OwnerID())
 	if err != nil {
 		return p, err
 	}
 	defer unlock()
-	t := e.sessionAt(p, ChangeCause{Cause: ByRequest})
-	t.ready = ready
-	t.fleet, t.answer = fleet, func(p Payment) *attempt.Answer {
-		if e.settings.Answer == nil {
-			return nil
-		}
-		return flight.Reply(func() attempt.Answer { return e.settings.Answer(p) })
-	}
-	settled, err := t.place(e.driver.Base, p, nil)
+	s := e.sessionAt(p, ChangeCause{Cause: ByRequest})
+	s.first, s.fleet, s.answer, s.ready = first, fleet, answer, ready
+	settled, err := s.place(e.driver.Base, p, nil)
 	e.driver.Settings.Moment(attempt.MomentSettled)
 	if err != nil {
 		flight.Answer = nil
-		e.log.ErrorContext(e.driver.Base, "a payment stays as the journal has it", slog.String("payment", p.ID),
-			slog.Any("error", err))
 		return p, err
 	}
 	return settled, nil

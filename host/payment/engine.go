@@ -67,58 +67,30 @@ func (e *Engine) Create(ctx context.Context, author approval.Author, key attempt
 	var ready preparations
 	receipt, err := attempt.Once(ctx, e.driver, attempt.Request[Payment]{
 		Kind: attempt.OfPayment, ID: Payment.OwnerID,
-		Open: func(ctx context.Context) (Payment, *attempt.Flight, *attempt.Key, error) {
-			p, prepared, err := e.draft(ctx, fleet, author, order)
-			if err != nil {
+		Open: func(ctx context.Context) (p Payment, flight *attempt.Flight, _ *attempt.Key, err error) {
+			if p, ready, err = e.draft(ctx, fleet, author, order); err != nil {
 				fleet.Release()
 				return p, nil, nil, err
 			}
-			ready = prepared
-			flight, earlier, err := e.open(ctx, fleet, p, key)
-			if err != nil || earlier != nil {
+			if flight, err = e.driver.Reserve(p.OwnerID()); err != nil {
+				fleet.withdraw(p)
 				fleet.Release()
+				return p, nil, nil, err
 			}
-			return p, flight, earlier, err
+			flight.Defer()
+			return p, flight, nil, nil
 		},
 		// The fleet that decides is the fleet that sends.
-		Fly: func(p Payment, flight *attempt.Flight) (Payment, error) { return e.drive(flight, fleet, p, ready) },
+		Fly: func(p Payment, flight *attempt.Flight) (Payment, error) {
+			defer fleet.Release()
+			return e.drive(flight, fleet, p, key, ready)
+		},
 		Key: func(ctx context.Context) (*attempt.Key, error) { return e.journal.Key(ctx, author.Merchant, key.Value) },
 		Read: func(ctx context.Context, id attempt.OwnerID) (Payment, error) {
 			return e.journal.Payment(ctx, string(id))
 		},
 	}, timeout)
 	return receipt, err
-}
-
-// open journals a new payment with its key, and reserves its flight. Nothing is reserved where the key was used in the
-// meantime.
-func (e *Engine) open(ctx context.Context, fleet *Fleet, p Payment,
-	key attempt.Key,
-) (flight *attempt.Flight, earlier *attempt.Key, err error) {
-	key.Merchant, key.Owner, key.CreatedAt = p.Merchant, p.OwnerID(), p.CreatedAt
-	if p.Status == AwaitingApproval && e.settings.Answer != nil {
-		answer := e.settings.Answer(p)
-		key.Status, key.Body = answer.Status, answer.Body
-	}
-	if flight, err = e.driver.Reserve(p.OwnerID()); err != nil {
-		fleet.withdraw(p)
-		return nil, nil, err
-	}
-	earlier, err = e.create(ctx, p, key)
-	if err != nil || earlier != nil {
-		fleet.withdraw(p)
-		e.driver.Land(p.OwnerID(), flight)
-	}
-	return flight, earlier, err
-}
-
-// create journals a new payment with its key.
-func (e *Engine) create(ctx context.Context, p Payment, key attempt.Key) (earlier *attempt.Key, err error) {
-	entries, err := e.sessionAt(Payment{}, ChangeCause{Cause: ByRequest}).entries(p, nil)
-	if err != nil {
-		return nil, err
-	}
-	return e.journal.Create(ctx, Change{Payment: p, Entries: entries}, key)
 }
 
 // draft routes an order, makes the payment of it, and has its plugins prepare their first steps. One that needs

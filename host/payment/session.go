@@ -15,8 +15,10 @@ type session struct {
 	cause ChangeCause
 	// fleet is held for the whole session, so that no operation mixes generations.
 	fleet *Fleet
-	// standing is the payment as the journal has it.
+	// standing is the payment as the journal has it, or is about to.
 	standing Payment
+	// first makes the payment; nil where the journal has it.
+	first *firstWrite
 	// answer is what a caller who waits for the session's end gets; nil where none waits.
 	answer func(p Payment) *attempt.Answer
 	// ready are the first steps that are made already; nil where none is.
@@ -69,7 +71,7 @@ func (s *session) write(ctx context.Context, p Payment, attempts []attempt.Attem
 	if answer != nil {
 		change.Answer = answer(p)
 	}
-	if err := s.journal.Save(ctx, change); err != nil {
+	if err := s.journalled(ctx, change); err != nil {
 		return Payment{}, err
 	}
 	if decidedOn(s.standing, p) == approval.Approved {
@@ -77,6 +79,14 @@ func (s *session) write(ctx context.Context, p Payment, attempts []attempt.Attem
 	}
 	s.standing = p
 	return p, nil
+}
+
+// journalled writes a change, which makes the payment where that is not made yet.
+func (s *session) journalled(ctx context.Context, change Change) error {
+	if made, err := s.first.with(ctx, change); made || err != nil {
+		return err
+	}
+	return s.journal.Save(ctx, change)
 }
 
 // outdated reports whether an alert's reason is gone.

@@ -72,9 +72,23 @@ func (l *ledger) touch() {
 
 // created takes in a new payment with its key.
 func (l *ledger) created(change payment.Change, key attempt.Key) {
+	made := change
+	if change.Payment.Version > 1 { // along with its first change
+		made.Payment.Version, made.Payment.Status, made.Attempts = change.Payment.Version-1, payment.Created, nil
+	}
+	l.made(made, key)
+	if change.Payment.Version > 1 {
+		l.saved(change)
+	}
+}
+
+func (l *ledger) made(change payment.Change, key attempt.Key) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	p := change.Payment
+	if len(change.Entries) == 0 || change.Entries[0].Type != payment.EntryType("payment."+p.Status) {
+		l.w.violated("%s is made %s and its timeline does not say so", p.ID, p.Status)
+	}
 	l.w.note("created %s of key %s", p.ID, key.Value)
 	if other, taken := l.keys[key.Value]; taken {
 		l.w.violated("double charge: key %s made %s and %s", key.Value, other, p.ID)

@@ -23,10 +23,16 @@ func testCreate(t *testing.T, engine Engine) {
 			n++
 			p := anyPayment(t, fmt.Sprintf("pay_%d", n), rapid.Int64Range(0, 1<<40).Draw(t, "version"))
 			key := anyKey(t, p, fmt.Sprintf("%d %s", n, anyText().Draw(t, "key")))
-			earlier, err := journal.Create(context.Background(), changeOf(p), key)
+			made := changeOf(p)
+			if rapid.Bool().Draw(t, "with its first attempt") {
+				made.Attempts = []attempt.Attempt{anyAttempt(t, p, 1)}
+				made.Attempts[0].Event = ""
+			}
+			earlier, err := journal.Create(context.Background(), made, key)
 			require.NoError(t, err)
 			require.Nil(t, earlier)
 			requirePayment(t, journal, p)
+			requireAttempts(t, journal, p.ID, made.Attempts...)
 			found, err := journal.Key(context.Background(), key.Merchant, key.Value)
 			require.NoError(t, err)
 			require.Equal(t, &key, found)
