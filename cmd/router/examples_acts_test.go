@@ -39,6 +39,7 @@ func (w *harness) performAct(e *example, s *scene, role abi.Role) (made api.Paym
 			made.Status = "processing" // as the look-up before it finds it
 		}
 	}
+	s.begin()
 	s.mutex.Unlock()
 
 	path := w.router + "/v1/payments/" + made.ID

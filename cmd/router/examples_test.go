@@ -353,9 +353,7 @@ func (s *scene) spoken(text string) string {
 	if s.example.Call().GetNowMs() == 0 || s.example.Call().GetQuery() != nil {
 		return text
 	}
-	if s.passed == 0 {
-		s.passed = daytime().Sub(time.UnixMilli(s.example.Call().GetNowMs()))
-	}
+	s.begin()
 	return datePattern.ReplaceAllStringFunc(text, func(date string) string {
 		layout := "2006-01-02" + date[10:11] + "15:04:05"
 		at, err := time.Parse(layout, date)
@@ -364,6 +362,14 @@ func (s *scene) spoken(text string) string {
 		}
 		return at.Add(s.passed).Format(layout)
 	})
+}
+
+// begin has the example's call come about now, unless it has begun. Where an example's answer has a date that is just
+// over, it must not come before the router's own look at the clock.
+func (s *scene) begin() {
+	if s.passed == 0 {
+		s.passed = daytime().Sub(time.UnixMilli(s.example.Call().GetNowMs()))
+	}
 }
 
 // drivePlay asks the router for what the example's call asks of the plugin.
