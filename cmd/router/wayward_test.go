@@ -167,7 +167,9 @@ func TestAFailingCanaryHarmsItsShareAlone(t *testing.T) {
 			for _, id := range made.bySide[stable] {
 				require.Equal(t, "processing", made.statuses[id])
 			}
-			require.NotEmpty(t, made.bySide[canary])
+			if way != "prepare, in quarantine" { // the few that it fails may all be sent once it is in quarantine
+				require.NotEmpty(t, made.bySide[canary])
+			}
 			require.LessOrEqual(t, len(made.bySide[canary]), row.most)
 			for _, id := range made.bySide[canary] {
 				require.Equal(t, row.status, made.statuses[id])
