@@ -29,6 +29,7 @@ type Journal interface {
 	Schedule
 	Timeline
 	Keys
+	Rulesets
 	attempt.ClaimLog
 }
 

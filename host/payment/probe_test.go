@@ -398,6 +398,20 @@ func (h *harness) create(t *testing.T, key string) payment.Payment {
 	return receipt.Value
 }
 
+// decided is the decision on a payment of 10.00, as it is stored.
+func (h *harness) decided(id attempt.OwnerID) routing.Stored {
+	return h.engine.Fleet().Rules.Store(h.engine.Explain("shop", id, orderOf("10.00")))
+}
+
+// trace is the whole decision on a payment; it has to be complete.
+func (h *harness) trace(t *testing.T, p payment.Payment) routing.Decision {
+	t.Helper()
+	whole, err := h.engine.Decision(t.Context(), p.Merchant, p.ID)
+	require.NoError(t, err)
+	require.Empty(t, whole.Incomplete)
+	return whole
+}
+
 func (h *harness) attempts(t *testing.T, id string) []attempt.Attempt {
 	t.Helper()
 	attempts, err := h.engine.Attempts(t.Context(), "shop", id)
