@@ -298,6 +298,14 @@ func runsHarness(t *testing.T, settings paymenttest.Settings, accounts ...probed
 
 func furnish(t *testing.T, journal *sqlite.DB, settings paymenttest.Settings, accounts ...probed) *harness {
 	t.Helper()
+	return furnishWith(t, journal, journal, settings, accounts...)
+}
+
+// furnishWith has the engine use a journal that stands before the harness's own.
+func furnishWith(t *testing.T, journal *sqlite.DB, before payment.Journal, settings paymenttest.Settings,
+	accounts ...probed,
+) *harness {
+	t.Helper()
 	h := &harness{journal: journal, log: &strings.Builder{}}
 	if settings.Logger == nil {
 		settings.Logger = slog.New(slog.NewTextHandler(h.log, nil))
@@ -311,7 +319,7 @@ func furnish(t *testing.T, journal *sqlite.DB, settings paymenttest.Settings, ac
 	if settings.Clock == nil {
 		settings.Clock = journal.Clock
 	}
-	engine := paymenttest.New(journal, newFleet(t, accounts...), settings)
+	engine := paymenttest.New(before, newFleet(t, accounts...), settings)
 	h.engine = engine
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
