@@ -134,7 +134,7 @@ func (s *session) release(ctx context.Context, p Payment, by approval.Approver) 
 	approved := p
 	approved.Status, approved.Decision = Created, s.fleet.Rules.Store(decision)
 	approved.Approval = p.Approval.Decide(approval.Approved, by, "", now, s.driver.Settings.Clock())
-	if err := s.rulesets.keep(ctx, s.fleet.Rules); err != nil {
+	if err := s.rulesets.Keep(ctx, s.fleet.Rules); err != nil {
 		s.fleet.giveBack(approved, now)
 		return p, err
 	}

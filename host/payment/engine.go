@@ -13,6 +13,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/identity"
 	"payrouter/host/routing"
+	"payrouter/host/ruleset"
 )
 
 // Settings of an engine. Zero fields take the defaults that they name.
@@ -46,14 +47,14 @@ type Engine struct {
 	journal  Journal
 	log      *slog.Logger
 	fleets   *Fleets
-	rulesets rulesets
+	rulesets *ruleset.Archive
 }
 
 // NewEngine makes an engine over a driver, a journal and the active fleet. It ends with the driver.
 func NewEngine(driver *attempt.Driver, journal Journal, fleets *Fleets, settings Settings) *Engine {
 	e := &Engine{
 		settings: settings.withDefaults(), driver: driver, journal: journal, fleets: fleets, log: driver.Log,
-		rulesets: rulesets{journal: journal},
+		rulesets: ruleset.New(journal),
 	}
 	driver.Own(attempt.OfPayment, e)
 	return e
@@ -102,7 +103,7 @@ func (e *Engine) open(ctx context.Context, fleet *Fleet, p Payment,
 		answer := e.settings.Answer(p)
 		key.Status, key.Body = answer.Status, answer.Body
 	}
-	if err := e.rulesets.keep(ctx, fleet.Rules); err != nil {
+	if err := e.rulesets.Keep(ctx, fleet.Rules); err != nil {
 		fleet.withdraw(p)
 		return nil, nil, err
 	}
@@ -239,7 +240,7 @@ func (e *Engine) Decision(ctx context.Context, merchant, id string) (routing.Dec
 	if err != nil {
 		return routing.Decision{}, err
 	}
-	return e.rulesets.whole(ctx, e.Fleet().Rules, p)
+	return e.rulesets.Whole(ctx, e.Fleet().Rules, p.Decision, p.Facts())
 }
 
 // Explain decides on an order without making a payment. A decision that routes nowhere is no error here.

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"payrouter/host/payment"
+	"payrouter/host/ruleset"
 )
 
 const (
@@ -14,7 +14,7 @@ const (
 	findRuleset = `SELECT written FROM ruleset WHERE id = ?`
 )
 
-// KeepRuleset implements payment.Rulesets.
+// KeepRuleset implements ruleset.Journal.
 func (db *DB) KeepRuleset(ctx context.Context, id string, written []byte) error {
 	if id == "" || len(written) == 0 {
 		return errors.New("keep a ruleset: it has no text")
@@ -38,11 +38,11 @@ func (db *DB) KeepRuleset(ctx context.Context, id string, written []byte) error 
 	return nil
 }
 
-// Ruleset implements payment.Rulesets.
+// Ruleset implements ruleset.Journal.
 func (db *DB) Ruleset(ctx context.Context, id string) (written []byte, err error) {
 	err = db.reads.QueryRowContext(ctx, findRuleset, id).Scan(&written)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fmt.Errorf("%s: %w", id, payment.ErrNoRuleset)
+		return nil, fmt.Errorf("%s: %w", id, ruleset.ErrNotFound)
 	}
 	if err != nil {
 		return nil, unread(ctx, "read a ruleset", err)

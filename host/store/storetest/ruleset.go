@@ -6,10 +6,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"payrouter/host/payment"
+	"payrouter/host/ruleset"
 )
 
 func testRulesets(t *testing.T, engine Engine) {
+	t.Helper()
 	t.Run("one that was kept comes back, after a crash too", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
@@ -35,10 +36,10 @@ func testRulesets(t *testing.T, engine Engine) {
 		require.NoError(t, err)
 		require.Equal(t, []byte("first"), got)
 	})
-	t.Run("one that was never kept is ErrNoRuleset", func(t *testing.T) {
+	t.Run("one that was never kept is ErrNotFound", func(t *testing.T) {
 		t.Parallel()
 		_, err := engine.open(t).Ruleset(t.Context(), "none")
-		require.ErrorIs(t, err, payment.ErrNoRuleset)
+		require.ErrorIs(t, err, ruleset.ErrNotFound)
 	})
 	t.Run("one without a text is refused", func(t *testing.T) {
 		t.Parallel()

@@ -24,8 +24,8 @@ func (h *harness) serveRules(t *testing.T, rules string) {
 	h.hold(t, &health.Statistics{}, rules, "[]")
 }
 
-// keeper is a journal that observes which rulesets are kept, and may refuse them.
-type keeper struct {
+// observed is a journal that observes which rulesets are kept, and may refuse them.
+type observed struct {
 	*sqlite.DB
 
 	mutex  sync.Mutex
@@ -35,7 +35,7 @@ type keeper struct {
 	missing []string
 }
 
-func (k *keeper) KeepRuleset(ctx context.Context, id string, written []byte) error {
+func (k *observed) KeepRuleset(ctx context.Context, id string, written []byte) error {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
 	if k.refuse != nil {
@@ -45,7 +45,7 @@ func (k *keeper) KeepRuleset(ctx context.Context, id string, written []byte) err
 	return k.DB.KeepRuleset(ctx, id, written)
 }
 
-func (k *keeper) look(ctx context.Context, p payment.Payment) {
+func (k *observed) look(ctx context.Context, p payment.Payment) {
 	if _, err := k.Ruleset(ctx, p.Decision.Ruleset); err != nil {
 		k.mutex.Lock()
 		defer k.mutex.Unlock()
@@ -53,26 +53,26 @@ func (k *keeper) look(ctx context.Context, p payment.Payment) {
 	}
 }
 
-func (k *keeper) Create(ctx context.Context, change payment.Change, key attempt.Key) (*attempt.Key, error) {
+func (k *observed) Create(ctx context.Context, change payment.Change, key attempt.Key) (*attempt.Key, error) {
 	k.look(ctx, change.Payment)
 	return k.DB.Create(ctx, change, key)
 }
 
-func (k *keeper) Save(ctx context.Context, change payment.Change) error {
+func (k *observed) Save(ctx context.Context, change payment.Change) error {
 	k.look(ctx, change.Payment)
 	return k.DB.Save(ctx, change)
 }
 
-func (k *keeper) refuses(err error) {
+func (k *observed) refuses(err error) {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
 	k.refuse = err
 }
 
-// keeperHarness has a journal that observes, and two accounts.
-func keeperHarness(t *testing.T, connector *probe, at *provider) (*harness, *keeper) {
+// observedHarness has a journal that observes, and two accounts.
+func observedHarness(t *testing.T, connector *probe, at *provider) (*harness, *observed) {
 	t.Helper()
-	k := &keeper{DB: openJournal(t, paymenttest.Settings{})}
+	k := &observed{DB: openJournal(t, paymenttest.Settings{})}
 	h := furnishWith(t, k.DB, k, paymenttest.Settings{},
 		probed{name: "first", connector: connector, url: at.url},
 		probed{name: "second", connector: &probe{name: "two"}, url: at.url})
@@ -81,7 +81,7 @@ func keeperHarness(t *testing.T, connector *probe, at *provider) (*harness, *kee
 
 func TestRulesAreKeptBeforeThePaymentsThatTheyDecideOn(t *testing.T) {
 	t.Parallel()
-	h, k := keeperHarness(t, &probe{name: "one"}, newProvider(t, says(`{"id":"p-1*","status":"paid"}`)))
+	h, k := observedHarness(t, &probe{name: "one"}, newProvider(t, says(`{"id":"p-1*","status":"paid"}`)))
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -104,7 +104,7 @@ func TestRulesAreKeptBeforeThePaymentsThatTheyDecideOn(t *testing.T) {
 func TestPaymentWhoseRulesCannotBeKeptIsNotMade(t *testing.T) {
 	t.Parallel()
 	at := newProvider(t, says(`{"id":"p-1","status":"paid"}`))
-	h, k := keeperHarness(t, &probe{name: "one"}, at)
+	h, k := observedHarness(t, &probe{name: "one"}, at)
 	book := &health.Statistics{}
 	h.hold(t, book, `- {name: limited, limits: {per_day: 1}, to: first}`, "[]")
 	k.refuses(fmt.Errorf("%w: disk full", attempt.ErrJournal))
@@ -123,7 +123,7 @@ func TestPaymentWhoseRulesCannotBeKeptIsNotMade(t *testing.T) {
 func TestApprovedPaymentHasTheDecisionOfItsApproval(t *testing.T) {
 	t.Parallel()
 	at := newProvider(t, says(`{"id":"a-1","status":"working"}`))
-	h, k := keeperHarness(t, &probe{name: "one", kind: abi.Kind_KIND_PAYOUT}, at)
+	h, k := observedHarness(t, &probe{name: "one", kind: abi.Kind_KIND_PAYOUT}, at)
 	h.hold(t, &health.Statistics{}, `[{name: before, to: first}]`, largePayouts)
 	p := h.payout(t, "k")
 	require.Equal(t, payment.AwaitingApproval, p.Status)
@@ -146,7 +146,7 @@ func TestApprovedPaymentHasTheDecisionOfItsApproval(t *testing.T) {
 func TestTraceOutlivesTheRulesAndARestart(t *testing.T) {
 	t.Parallel()
 	at := newProvider(t, says(`{"id":"p-1*","status":"paid"}`))
-	h, _ := keeperHarness(t, &probe{name: "one"}, at)
+	h, _ := observedHarness(t, &probe{name: "one"}, at)
 	book := &health.Statistics{}
 	h.hold(t, book, `
 - {name: other-currency, when: {currency: PRB}, to: first}
@@ -174,7 +174,7 @@ func TestTraceOutlivesTheRulesAndARestart(t *testing.T) {
 
 func TestTraceIsOfTheMetadataThatRulesRead(t *testing.T) {
 	t.Parallel()
-	h, _ := keeperHarness(t, &probe{name: "one"}, newProvider(t, says(`{"id":"p-1","status":"paid"}`)))
+	h, _ := observedHarness(t, &probe{name: "one"}, newProvider(t, says(`{"id":"p-1","status":"paid"}`)))
 	h.serveRules(t, `
 - {name: gold, when: {metadata.tier: gold}, to: first}
 - {name: rest, to: second}`)
@@ -191,7 +191,7 @@ func TestTraceIsOfTheMetadataThatRulesRead(t *testing.T) {
 
 func TestDecisionWithoutItsRulesIsShownWithoutATrace(t *testing.T) {
 	t.Parallel()
-	h, _ := keeperHarness(t, &probe{name: "one"}, newProvider(t, says(`{"id":"p-1","status":"paid"}`)))
+	h, _ := observedHarness(t, &probe{name: "one"}, newProvider(t, says(`{"id":"p-1","status":"paid"}`)))
 	unreadable, lost := h.decided("pay_1"), h.decided("pay_2")
 	unreadable.Ruleset, lost.Ruleset = "unreadable", "lost"
 	require.NoError(t, h.journal.KeepRuleset(t.Context(), "unreadable", []byte("?")))
