@@ -14,6 +14,7 @@ import (
 	"payrouter/host/routing"
 )
 
+// Errors of an archive and its journal, for errors.Is.
 var (
 	// ErrNotFound: the journal has no ruleset with such an id.
 	ErrNotFound = errors.New("ruleset not found")
