@@ -2,6 +2,7 @@ package ruleset_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"testing"
@@ -96,4 +97,17 @@ func TestTraceIsComputedByTheRulesThatDecided(t *testing.T) {
 	journal.err = errors.New("disk gone")
 	_, err = ruleset.New(journal).Whole(t.Context(), active, former.Store(byFormer), facts)
 	require.ErrorIs(t, err, journal.err, "what the journal fails to read is not called missing")
+}
+
+func TestDecisionOfAnEarlierReleaseIsShownAsItWasStored(t *testing.T) {
+	t.Parallel()
+	journal := &memory{err: errors.New("not asked")}
+	var stored routing.Stored
+	require.NoError(t, json.Unmarshal([]byte(`{"outcome":"routed","rule":"euro","config_version":"3f2a",`+
+		`"tried":[{"rule":"euro","matched":true}],"candidates":[{"provider":"a","rank":1,"skipped":false}]}`), &stored))
+	got, err := ruleset.New(journal).Whole(t.Context(), compile(t, `[{name: other, to: a}]`), stored, routing.Facts{})
+	require.NoError(t, err)
+	require.Empty(t, got.Incomplete)
+	require.Equal(t, []routing.Tried{{Rule: "euro", Matched: true}}, got.Tried)
+	require.Equal(t, []string{"a"}, got.Order())
 }
