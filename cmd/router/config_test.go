@@ -45,7 +45,8 @@ func TestRoutingIsEditedWhileTheRouterRuns(t *testing.T) {
 	const sampler = `{"amount":"49.90","currency":"EUR","country":"DE","reference":"order-1","description":"A lamp",` +
 		`"return_url":"https://shop.example/thanks","metadata":{"tier":"sampler"}}`
 	first := w.create(sampler)
-	require.Equal(t, status().Active.Version, w.decision(first).ConfigVersion)
+	made := w.decision(first)
+	require.Equal(t, status().Active.Version, made.ConfigVersion)
 
 	edited := strings.Replace(text, "  - name: india-recharge\n", aRule+"  - name: india-recharge\n", 1)
 	began := time.Now()
@@ -56,6 +57,7 @@ func TestRoutingIsEditedWhileTheRouterRuns(t *testing.T) {
 	second := w.create(sampler)
 	require.Equal(t, "sampler", second.Decision.Rule)
 	require.Equal(t, "payplay", second.Provider)
+	require.Equal(t, made, w.decision(first), "what was decided by former rules stays as it was")
 
 	require.NoError(t,
 		os.WriteFile(file, []byte(strings.Replace(edited, "metadata.tier: sampler", "metdata.tier: sampler", 1)),

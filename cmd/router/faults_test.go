@@ -330,7 +330,9 @@ func (w *harness) decision(p api.Payment) routing.Decision {
 	w.t.Helper()
 	a := w.ask("GET", w.router+"/v1/payments/"+p.ID+"/decision", "")
 	require.Equal(w.t, 200, a.status, string(a.body))
-	return read[explanation](w.t, a).Decision.Decision
+	decision := read[explanation](w.t, a).Decision.Decision
+	require.Empty(w.t, decision.Incomplete)
+	return decision
 }
 
 func (w *harness) explain(order string) explanation {

@@ -490,7 +490,7 @@ func (a *api) explain(ctx context.Context, in *explainInput) (*explainOutput, er
 	}
 	out := &explainOutput{}
 	whole := a.engine.Explain(callerOf(ctx).Merchant, attempt.OwnerID(in.PaymentID), order)
-	out.Body.Decision = decisionOf(whole)
+	out.Body.Decision = decisionOf(whole.Outcome, whole.Rule, whole.Order())
 	if callerOf(ctx).May(access.Decisions) {
 		out.Body.Decision, out.Body.Text = wholeDecision(whole), whole.Explain()
 	}
@@ -505,12 +505,12 @@ type decisionOutput struct {
 }
 
 func (a *api) decision(ctx context.Context, in *idInput) (*decisionOutput, error) {
-	p, err := a.engine.Payment(ctx, scopeOf(ctx), in.ID)
+	whole, err := a.engine.Decision(ctx, scopeOf(ctx), in.ID)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
 	out := &decisionOutput{}
-	out.Body.Decision, out.Body.Text = wholeDecision(p.Decision), p.Decision.Explain()
+	out.Body.Decision, out.Body.Text = wholeDecision(whole), whole.Explain()
 	return out, nil
 }
 

@@ -490,7 +490,7 @@ func noRouteProblem(route *payment.NoRouteError) *Problem {
 		kind = noRouteNow
 	}
 	p := kind.problem(route.Error(), fields...)
-	decision := decisionOf(route.Decision)
+	decision := decisionOf(route.Decision.Outcome, route.Decision.Rule, route.Decision.Order())
 	p.Decision = &decision
 	return p
 }

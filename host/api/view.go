@@ -110,21 +110,23 @@ type Decision struct {
 	Reason        string              `json:"reason,omitempty" doc:"With the right decisions"`
 	Tried         []routing.Tried     `json:"tried,omitempty" doc:"With the right decisions"`
 	Candidates    []routing.Candidate `json:"candidates,omitempty" doc:"With the right decisions"`
+
+	Incomplete string `json:"incomplete,omitempty" doc:"Why tried and candidates are not as they were made. With the right decisions"` //nolint:lll // a tag is one line
 }
 
 // decisionOf is what every caller may see of a decision on its own payment.
-func decisionOf(d routing.Decision) Decision {
-	shown := Decision{Outcome: string(d.Outcome), Rule: d.Rule}
-	if order := d.Order(); len(order) > 0 {
+func decisionOf(outcome routing.Outcome, rule string, order []string) Decision {
+	shown := Decision{Outcome: string(outcome), Rule: rule}
+	if len(order) > 0 {
 		shown.Provider = order[0]
 	}
 	return shown
 }
 
 func wholeDecision(d routing.Decision) Decision {
-	shown := decisionOf(d)
+	shown := decisionOf(d.Outcome, d.Rule, d.Order())
 	shown.ConfigVersion, shown.Pinned, shown.Reason = d.ConfigVersion, d.Pinned, d.Reason
-	shown.Tried, shown.Candidates = d.Tried, d.Candidates
+	shown.Tried, shown.Candidates, shown.Incomplete = d.Tried, d.Candidates, d.Incomplete
 	return shown
 }
 
@@ -153,7 +155,8 @@ func viewOf(p payment.Payment) Payment {
 		ReturnURL: p.ReturnURL, ExpiresAt: p.ExpiresAt, Metadata: p.Metadata,
 		Provider: p.Provider, ProviderReference: p.ProviderReference, NextAction: actionOf(p.NextAction),
 		Failure: p.Failure, Approval: paymentApproval(p), Alert: p.Alert, AlertCode: string(p.AlertCode),
-		MoneyConflict: p.MoneyConflict, Decision: decisionOf(p.Decision), Attempts: p.Attempts, CreatedAt: p.CreatedAt,
+		MoneyConflict: p.MoneyConflict, Decision: decisionOf(p.Decision.Outcome, p.Decision.Rule, p.Decision.Order()),
+		Attempts: p.Attempts, CreatedAt: p.CreatedAt,
 		UpdatedAt: p.UpdatedAt, Version: p.Version,
 	}
 }

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"bytes"
+	"compress/zlib"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -466,6 +469,32 @@ func TestVersionIsOfTheMeaning(t *testing.T) {
 		require.NotEqual(t, base, read(t, text).Version, claim)
 	}
 	require.NotEqual(t, base, read(t, small, "ROUTER_PROVIDERS__ASIA__TIMEOUT=3s").Version, "an override")
+}
+
+// What the journal keeps of a configuration is its rules: backups and their readers learn nothing of accounts.
+func TestWrittenRulesHaveNoSettingsAndNoSecrets(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(small, "rules:\n", "rules:\n  # a comment with token-made-up-77\n", 1)
+	text = strings.Replace(text, "env:TOKEN", "env:TOKEN_OF_EU", 1) +
+		"registries: {registry.example: {username: reader, password: env:REGISTRY_PASSWORD}}\n" +
+		"groups: {eu: [DE, FR]}\napproval: [{name: out, kind: payout}]\n"
+	config := read(t, text, "ROUTER_PROVIDERS__ASIA__TIMEOUT=3s", "TOKEN_OF_EU=token-made-up-78")
+	rules, err := config.Compile(nil)
+	require.NoError(t, err)
+	unpacked, err := zlib.NewReader(bytes.NewReader(rules.Written()))
+	require.NoError(t, err)
+	written, err := io.ReadAll(unpacked)
+	require.NoError(t, err)
+	require.JSONEq(t, `{
+		"rules": [{"of": ["name", "default", "to", ["paygram-eu", "asia"]]}],
+		"groups": {"of": ["eu", ["DE", "FR"]]},
+		"approval": [{"of": ["name", "out", "kind", "payout"]}],
+		"accounts": [{"name": "paygram-eu", "unknown": true}, {"name": "asia", "unknown": true}]}`, string(written))
+	other := read(t, strings.Replace(text, "timeout: 1500ms", "timeout: 2s", 1))
+	same, err := other.Compile(nil)
+	require.NoError(t, err)
+	require.NotEqual(t, config.Version, other.Version)
+	require.Equal(t, rules.ID(), same.ID(), "an edit of an account makes no other rules")
 }
 
 func TestRulesKnowTheGroupsOfTheFile(t *testing.T) {

@@ -184,7 +184,11 @@ func facts(merchant string, id attempt.OwnerID, o Order, now time.Time) routing.
 // Facts are what rules looked at when the payment was made, or approved.
 func (p Payment) Facts() routing.Facts {
 	at, _ := p.Approval.SendableSince(p.CreatedAt, p.MadeClock)
-	return facts(p.Merchant, p.OwnerID(), p.Order, at)
+	order := p.Order
+	if p.Decision.Metadata != nil {
+		order.Metadata = p.Decision.Metadata
+	}
+	return facts(p.Merchant, p.OwnerID(), order, at)
 }
 
 // payerKey identifies a payer, however the address is written; empty where the order has too little of one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -70,6 +71,16 @@ func (c Edit) apply(o Order) Order {
 	return o
 }
 
+// edited is the payment with another order. Rules decided on the metadata that it had.
+func (p Payment) edited(order Order) Payment {
+	if p.Decision.Metadata == nil && !maps.Equal(p.Metadata, order.Metadata) {
+		p.Decision.Metadata = map[string]string{}
+		maps.Copy(p.Decision.Metadata, p.Metadata)
+	}
+	p.Order = order
+	return p
+}
+
 // Update edits a payment: reference and metadata here, description and return URL at its provider too, where that can.
 // The edit is valid, or the error joins *invalid.Error. What awaits approval is frozen, and so is a payment whose
 // confirm does: whoever approves it has read it.
@@ -86,8 +97,7 @@ func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Pa
 				return p, err
 			}
 			if !edit.atProvider() {
-				p.Order = order
-				return s.save(ctx, p)
+				return s.save(ctx, p.edited(order))
 			}
 			if p.Status.Terminal() || p.Status == Unknown {
 				return p, fmt.Errorf("update: it is %s: %w", p.Status, ErrState)
@@ -116,8 +126,7 @@ func (s *session) act(ctx context.Context, p Payment, order Order, role abi.Role
 	p = end.payment
 	switch {
 	case end.Event == attempt.Accepted:
-		p.Order = order
-		return s.save(ctx, settle(p, end.Outcome, end.Failure, s.now()), end.Closed...)
+		return s.save(ctx, settle(p.edited(order), end.Outcome, end.Failure, s.now()), end.Closed...)
 	case end.Doubt:
 		p.Status, _ = p.Status.Next(Unknown, p.Acted)
 		return s.save(ctx, p, end.Closed...)

@@ -132,8 +132,12 @@ func (s *session) release(ctx context.Context, p Payment, by approval.Approver) 
 		return p, err
 	}
 	approved := p
-	approved.Status, approved.Decision = Created, decision
+	approved.Status, approved.Decision = Created, s.fleet.Rules.Store(decision)
 	approved.Approval = p.Approval.Decide(approval.Approved, by, "", now, s.driver.Settings.Clock())
+	if err := s.rulesets.Keep(ctx, s.fleet.Rules); err != nil {
+		s.fleet.giveBack(approved, now)
+		return p, err
+	}
 	saved, err := s.save(ctx, approved)
 	if err != nil {
 		s.fleet.giveBack(approved, now)

@@ -25,7 +25,7 @@ func leftAlone(t *testing.T, h *harness, age time.Duration, attempts ...attempt.
 	made := time.Now().UTC().Add(-age)
 	p := payment.Payment{
 		ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
-		Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")),
+		Decision: h.decided("pay_1"),
 		Version:  1, CreatedAt: made, UpdatedAt: made, StatusAt: made,
 	}
 	if clock := h.engine.Driver.Settings.Clock(); clock != 0 {

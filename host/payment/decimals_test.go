@@ -37,7 +37,7 @@ func TestAnAccountThatCannotTakeSoManyDecimalsIsSkipped(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, provider, p.Provider, amount)
 		if provider == "b" {
-			require.Contains(t, p.Decision.Candidates[0].Reason, "decimals, and it takes 6 of PRB")
+			require.Contains(t, h.trace(t, p).Candidates[0].Reason, "decimals, and it takes 6 of PRB")
 		}
 	}
 	before := len(first.requests()) + len(second.requests())

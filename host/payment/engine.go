@@ -13,6 +13,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/identity"
 	"payrouter/host/routing"
+	"payrouter/host/ruleset"
 )
 
 // Settings of an engine. Zero fields take the defaults that they name.
@@ -46,12 +47,14 @@ type Engine struct {
 	journal  Journal
 	log      *slog.Logger
 	fleets   *Fleets
+	rulesets *ruleset.Archive
 }
 
 // NewEngine makes an engine over a driver, a journal and the active fleet. It ends with the driver.
 func NewEngine(driver *attempt.Driver, journal Journal, fleets *Fleets, settings Settings) *Engine {
 	e := &Engine{
 		settings: settings.withDefaults(), driver: driver, journal: journal, fleets: fleets, log: driver.Log,
+		rulesets: ruleset.New(journal),
 	}
 	driver.Own(attempt.OfPayment, e)
 	return e
@@ -72,7 +75,10 @@ func (e *Engine) Create(ctx context.Context, author approval.Author, key attempt
 				fleet.Release()
 				return p, nil, nil, err
 			}
-			if flight, err = e.driver.Reserve(p.OwnerID()); err != nil {
+			if err = e.rulesets.Keep(ctx, fleet.Rules); err == nil {
+				flight, err = e.driver.Reserve(p.OwnerID())
+			}
+			if err != nil {
 				fleet.withdraw(p)
 				fleet.Release()
 				return p, nil, nil, err
@@ -115,16 +121,18 @@ func (e *Engine) draft(ctx context.Context, fleet *Fleet, author approval.Author
 		ID: id, Merchant: author.Merchant, Key: author.Key, Order: order, Status: Created, CreatedAt: now, UpdatedAt: now,
 		StatusAt: now, Version: 1, MadeClock: clock, StatusClock: clock,
 	}
+	var decision routing.Decision
 	if p.Approval = fleet.approvalFor(p); p.Approval != nil {
 		p.Status = AwaitingApproval
 		p.NextCheck = nextCheck(p, 0, now, identity.Draw("jitter", id, now.String()))
-		p.Decision, err = fleet.decide(p.Merchant, p.OwnerID(), order, now)
+		decision, err = fleet.decide(p.Merchant, p.OwnerID(), order, now)
 	} else {
-		p.Decision, err = fleet.claim(p.Merchant, p.OwnerID(), order, now)
+		decision, err = fleet.claim(p.Merchant, p.OwnerID(), order, now)
 	}
 	if err != nil {
 		return Payment{}, nil, err
 	}
+	p.Decision = fleet.Rules.Store(decision)
 	ready, err := e.prepare(ctx, fleet, p)
 	if err != nil {
 		fleet.withdraw(p)
@@ -194,6 +202,16 @@ func (e *Engine) Timeline(ctx context.Context, merchant, id string) ([]Entry, er
 // Entries lists a merchant's entries in their order, those after a sequence number; limit 0 means 100.
 func (e *Engine) Entries(ctx context.Context, merchant string, after int64, limit int) ([]Entry, error) {
 	return e.journal.Entries(ctx, merchant, after, limit)
+}
+
+// Decision is the whole decision on a merchant's payment. Its trace is made again by the rules that decided; where that
+// is not possible, Incomplete is why.
+func (e *Engine) Decision(ctx context.Context, merchant, id string) (routing.Decision, error) {
+	p, err := e.Payment(ctx, merchant, id)
+	if err != nil {
+		return routing.Decision{}, err
+	}
+	return e.rulesets.Whole(ctx, e.Fleet().Rules, p.Decision, p.Facts())
 }
 
 // Explain decides on an order without making a payment. A decision that routes nowhere is no error here.

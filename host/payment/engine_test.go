@@ -512,7 +512,7 @@ func TestRecoveryAfterACrash(t *testing.T) {
 				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			p := payment.Payment{
 				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
-				Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
+				Decision: h.decided("pay_1"), Version: 1,
 				CreatedAt: time.Now().UTC(),
 			}
 			earlier, err := h.journal.Create(t.Context(), changeOf(p),
@@ -638,7 +638,7 @@ func TestRecoveryGoesOnBesideAProviderThatIsSlow(t *testing.T) {
 	})
 	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
-	decided := h.engine.Explain("shop", "pay_1", orderOf("10.00"))
+	decided := h.decided("pay_1")
 	ids := []string{"pay_1", "pay_2", "pay_3"}
 	for _, id := range ids {
 		p := payment.Payment{

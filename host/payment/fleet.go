@@ -62,6 +62,9 @@ type Fleets struct {
 
 // Serve makes a fleet active. What has begun finishes with the fleet that it began with.
 func (f *Fleets) Serve(next *Fleet) {
+	if next.Rules != nil {
+		next.Rules.ID() // it is made now, so that no payment waits for it
+	}
 	if before := f.active.Swap(next); before != nil && before != next {
 		before.Replace()
 	}

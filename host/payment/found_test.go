@@ -25,7 +25,7 @@ func TestWhatALookUpFoundIsNotLeftBehindByRecovery(t *testing.T) {
 				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			p := payment.Payment{
 				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
-				Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
+				Decision: h.decided("pay_1"), Version: 1,
 			}
 			_, err := h.journal.Create(t.Context(), changeOf(p),
 				attempt.Key{Merchant: "shop", Value: "k", Owner: p.OwnerID()})

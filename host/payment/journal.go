@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"payrouter/host/attempt"
+	"payrouter/host/ruleset"
 )
 
 // Errors of the journal, for errors.Is.
@@ -29,6 +30,7 @@ type Journal interface {
 	Schedule
 	Timeline
 	Keys
+	ruleset.Journal
 	attempt.ClaimLog
 }
 

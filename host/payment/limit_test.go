@@ -58,7 +58,7 @@ func TestPaymentsAtOncePassNoLimit(t *testing.T) {
 			limited++
 			require.Equal(t, "first", p.Provider)
 		case "rest":
-			require.Equal(t, "per_day", p.Decision.Tried[0].Limit)
+			require.Equal(t, "per_day", h.trace(t, p).Tried[0].Limit)
 		default:
 			t.Fatalf("routed by %q", p.Decision.Rule)
 		}

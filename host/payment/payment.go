@@ -134,8 +134,8 @@ type Payment struct {
 	// MoneyConflict: a report contradicted the terminal status. Money is somewhere it should not be.
 	MoneyConflict bool `json:"money_conflict,omitempty"`
 	// AbandonedFound: a provider named what an earlier try had left behind.
-	AbandonedFound bool             `json:"abandoned_found,omitempty"`
-	Decision       routing.Decision `json:"decision"`
+	AbandonedFound bool           `json:"abandoned_found,omitempty"`
+	Decision       routing.Stored `json:"decision"`
 	// Attempts counts the attempts journalled so far.
 	Attempts  int       `json:"attempts"`
 	CreatedAt time.Time `json:"created_at"`

@@ -298,6 +298,14 @@ func runsHarness(t *testing.T, settings paymenttest.Settings, accounts ...probed
 
 func furnish(t *testing.T, journal *sqlite.DB, settings paymenttest.Settings, accounts ...probed) *harness {
 	t.Helper()
+	return furnishWith(t, journal, journal, settings, accounts...)
+}
+
+// furnishWith has the engine use a journal that stands before the harness's own.
+func furnishWith(t *testing.T, journal *sqlite.DB, before payment.Journal, settings paymenttest.Settings,
+	accounts ...probed,
+) *harness {
+	t.Helper()
 	h := &harness{journal: journal, log: &strings.Builder{}}
 	if settings.Logger == nil {
 		settings.Logger = slog.New(slog.NewTextHandler(h.log, nil))
@@ -311,7 +319,7 @@ func furnish(t *testing.T, journal *sqlite.DB, settings paymenttest.Settings, ac
 	if settings.Clock == nil {
 		settings.Clock = journal.Clock
 	}
-	engine := paymenttest.New(journal, newFleet(t, accounts...), settings)
+	engine := paymenttest.New(before, newFleet(t, accounts...), settings)
 	h.engine = engine
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -396,6 +404,20 @@ func (h *harness) create(t *testing.T, key string) payment.Payment {
 	require.NoError(t, err)
 	require.False(t, receipt.Waiting)
 	return receipt.Value
+}
+
+// decided is the decision on a payment of 10.00, as it is stored.
+func (h *harness) decided(id attempt.OwnerID) routing.Stored {
+	return h.engine.Fleet().Rules.Store(h.engine.Explain("shop", id, orderOf("10.00")))
+}
+
+// trace is the whole decision on a payment; it has to be complete.
+func (h *harness) trace(t *testing.T, p payment.Payment) routing.Decision {
+	t.Helper()
+	whole, err := h.engine.Decision(t.Context(), p.Merchant, p.ID)
+	require.NoError(t, err)
+	require.Empty(t, whole.Incomplete)
+	return whole
 }
 
 func (h *harness) attempts(t *testing.T, id string) []attempt.Attempt {

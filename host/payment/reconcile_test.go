@@ -331,7 +331,7 @@ func TestWhatACrashInterruptedIsClosedBeforeItIsLookedUp(t *testing.T) {
 	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	p := payment.Payment{
 		ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
-		Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
+		Decision: h.decided("pay_1"), Version: 1,
 	}
 	_, err := h.journal.Create(t.Context(), changeOf(p), attempt.Key{Merchant: "shop", Value: "k", Owner: p.OwnerID()})
 	require.NoError(t, err)

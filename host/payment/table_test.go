@@ -301,7 +301,7 @@ func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 	require.Contains(t, explained.Candidates[0].Reason, "breaker")
 	skipped := h.create(t, "k3")
 	require.Equal(t, "b", skipped.Provider)
-	require.True(t, skipped.Decision.Candidates[0].Skipped, "the decision says why the first was not asked")
+	require.True(t, h.trace(t, skipped).Candidates[0].Skipped, "the decision says why the first was not asked")
 	require.Len(t, first.requests(), 2, "an open breaker lets nothing through")
 
 	require.Eventually(t, func() bool { return h.engine.Fleet().Accounts["a"].Egress.Available() == nil }, time.Minute,

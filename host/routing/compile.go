@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	abi "payrouter/abi/v1"
 )
@@ -32,6 +33,8 @@ type Ruleset struct {
 	// methods are the payment methods that providers and rules name; anyMethod: a rule's expression reads the method.
 	methods   []string
 	anyMethod bool
+	// written is the ruleset as Restore reads it, made when it is first wanted.
+	written func() written
 }
 
 type rule struct {
@@ -83,10 +86,9 @@ func (d Document) Check(accounts []string) error {
 // Compile makes a ruleset of a document over these providers. It reports every problem, joined: those of Check, and a
 // rule's providers or values that by the manifests can never apply. Every decision has the version.
 func Compile(doc Document, providers []Provider, version string) (*Ruleset, error) {
-	set := &Ruleset{version: version, approval: doc.Approvals, providers: make(map[string]Provider, len(providers))}
+	set := assemble(doc, providers, version)
 	var problems []error
 	for _, p := range providers {
-		set.providers[p.Name] = p
 		problems = append(problems, checkBounds(p))
 	}
 	problems = append(problems, doc.Check(slices.Sorted(maps.Keys(set.providers))))
@@ -95,6 +97,23 @@ func Compile(doc Document, providers []Provider, version string) (*Ruleset, erro
 	}
 	for _, r := range doc.Rules {
 		problems = append(problems, r.checkCapability(set.providers))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// assemble makes a ruleset of what is taken to be right.
+func assemble(doc Document, providers []Provider, version string) *Ruleset {
+	set := &Ruleset{
+		version: version, approval: doc.Approvals, providers: make(map[string]Provider, len(providers)),
+		written: sync.OnceValue(func() written { return write(doc, providers) }),
+	}
+	for _, p := range providers {
+		set.providers[p.Name] = p
+	}
+	for _, r := range doc.Rules {
 		compiled := rule{name: r.Name, conditions: conditionsOf(r.When), expression: r.If, limits: r.Limits}
 		for _, e := range r.To {
 			compiled.to = append(compiled.to,
@@ -102,11 +121,8 @@ func Compile(doc Document, providers []Provider, version string) (*Ruleset, erro
 		}
 		set.rules = append(set.rules, compiled)
 	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, err
-	}
 	set.nameMethods(doc.Rules)
-	return set, nil
+	return set
 }
 
 func (m Match) texts() []string {

@@ -36,8 +36,9 @@ func (f Facts) kind() string {
 	return f.Kind
 }
 
-// Decision is which providers may take a payment, in which order, and why. It is stored with the payment, so its JSON
-// form only grows. It contains no metadata, and of the payer only the country.
+// Decision is which providers may take a payment, in which order, and why: the whole trace. A payment stores a Stored
+// instead, and earlier releases stored this, so its JSON form only grows. It contains no metadata, and of the payer
+// only the country.
 type Decision struct {
 	Outcome Outcome `json:"outcome"`
 	// Rule that matched; empty where none did.
@@ -53,6 +54,12 @@ type Decision struct {
 	Tried []Tried `json:"tried"`
 	// Candidates are the providers that the rule names, in the order of failover, those skipped included.
 	Candidates []Candidate `json:"candidates"`
+	// Incomplete is why a stored decision is shown without its trace, or with another one than was made; empty where
+	// nothing is missing.
+	Incomplete string `json:"incomplete,omitempty"`
+
+	// answers and reached are what the rules asked for while they decided; see observer.
+	answers, reached []string
 }
 
 // Outcome is the result of a decision. Callers decide on it, never on a reason's text.
@@ -123,7 +130,9 @@ func (d Decision) Order() []string {
 // Decide decides on a payment. A nil standing means that every provider is available and nothing else is known of it.
 // The same facts and standing give the same decision, on every router that has this configuration.
 func (r *Ruleset) Decide(f Facts, s Standing) Decision {
-	d := r.route(f, s)
+	seen := &observer{of: s}
+	d := r.route(f, seen)
+	d.answers, d.reached = seen.answers, seen.reached(d.Tried)
 	if required, needed := r.NeedsApproval(f.Spending()); needed && d.Outcome == Routed {
 		d.Approval = required.Name
 	}
@@ -233,11 +242,9 @@ func (r *Ruleset) weigh(d Decision, candidates []Candidate, f Facts, s Standing)
 			continue
 		}
 		able = true
-		if s != nil {
-			if err := s.Unavailable(c.Provider); err != nil {
-				c.Skipped, c.Reason = true, err.Error()
-				continue
-			}
+		if err := s.Unavailable(c.Provider); err != nil {
+			c.Skipped, c.Reason = true, err.Error()
+			continue
 		}
 		routed = true
 	}
@@ -258,11 +265,7 @@ func (r rule) try(f Facts, s Standing) Tried {
 		t.Why = r.expression.whyNot(f)
 	}
 	if t.Why == "" && r.limits.Any() {
-		var use Use
-		if s != nil {
-			use = s.Used(r.name)
-		}
-		t.Limit, t.Why = r.limits.Reached(use, f.Amount)
+		t.Limit, t.Why = r.limits.Reached(s.Used(r.name), f.Amount)
 	}
 	t.Matched = t.Why == ""
 	if t.Matched {

@@ -12,6 +12,9 @@ func (d Decision) Explain() string {
 	if d.Pinned != "" {
 		fmt.Fprintf(&b, "pinned to %s: the first rule applies that matches and names it\n", d.Pinned)
 	}
+	if d.Incomplete != "" {
+		fmt.Fprintf(&b, "incomplete: %s\n", d.Incomplete)
+	}
 	for _, t := range d.Tried {
 		verdict := "matches"
 		if t.Group != "" {

@@ -25,6 +25,9 @@ type Use struct {
 	Minute, Hour, Day int
 	// Amount is the sum of the day's amounts, a decimal; empty is 0, and Infinity is a sum that cannot be computed.
 	Amount string
+
+	// forgotten: one of the limits was reached, and which one is not known any more.
+	forgotten bool
 }
 
 // Any reports whether there is a limit.
@@ -35,14 +38,17 @@ func (l Limits) Any() bool {
 // Reached is the limit that one more payment of this amount would exceed, by its key in the file, and why; empty where
 // there is none.
 func (l Limits) Reached(use Use, amount string) (key, why string) {
+	if use.forgotten {
+		return "", limitForgotten
+	}
 	for _, c := range []struct {
 		key         string
 		limit, used int
 		of          string
 	}{
-		{"per_minute", l.PerMinute, use.Minute, "the last minute"},
-		{"per_hour", l.PerHour, use.Hour, "the last hour"},
-		{"per_day", l.PerDay, use.Day, "the last day"},
+		{perMinute, l.PerMinute, use.Minute, "the last minute"},
+		{perHour, l.PerHour, use.Hour, "the last hour"},
+		{perDay, l.PerDay, use.Day, "the last day"},
 	} {
 		if c.limit > 0 && c.used >= c.limit {
 			return c.key, fmt.Sprintf("limit %s is reached: %d of %d in %s", c.key, c.used, c.limit, c.of)
@@ -70,11 +76,54 @@ func (l Limits) Reached(use Use, amount string) (key, why string) {
 	return "", ""
 }
 
-const amountPerDay = "amount_per_day"
+// The keys of limits in the file.
+const (
+	perMinute    = "per_minute"
+	perHour      = "per_hour"
+	perDay       = "per_day"
+	amountPerDay = "amount_per_day"
+)
+
+const (
+	// keptLimits is how many of the limits that were reached a stored decision keeps.
+	keptLimits     = 8
+	limitForgotten = "a limit is reached; which one, and how much of it was used, is not kept"
+)
+
+// note is what is kept of a use, by the key of the limit that was reached: "d3" is 3 payments in the last day.
+func (u Use) note(key string) string {
+	switch key {
+	case perMinute:
+		return "m" + strconv.Itoa(u.Minute)
+	case perHour:
+		return "h" + strconv.Itoa(u.Hour)
+	case perDay:
+		return "d" + strconv.Itoa(u.Day)
+	}
+	return "a" + u.Amount
+}
+
+// readUse reads a note: the other windows are empty, so that no limit on them is reached.
+func readUse(note string) Use {
+	if note == "" {
+		return Use{forgotten: true}
+	}
+	figure := note[1:]
+	count, _ := strconv.Atoi(figure)
+	switch note[0] {
+	case 'm':
+		return Use{Minute: count}
+	case 'h':
+		return Use{Hour: count}
+	case 'd':
+		return Use{Day: count}
+	}
+	return Use{Amount: figure}
+}
 
 func (r *reader) limits(node *yaml.Node) Limits {
 	limits := Limits{At: r.at(node)}
-	keys := []string{"per_minute", "per_hour", "per_day", amountPerDay}
+	keys := []string{perMinute, perHour, perDay, amountPerDay}
 	if node.Kind == yaml.MappingNode && len(node.Content) == 0 {
 		r.report(node, "limits holds no limit",
 			"leave it out, or write one of per_minute, per_hour, per_day, amount_per_day")
@@ -85,11 +134,11 @@ func (r *reader) limits(node *yaml.Node) Limits {
 			return
 		}
 		switch key {
-		case "per_minute":
+		case perMinute:
 			limits.PerMinute = r.count(value, text)
-		case "per_hour":
+		case perHour:
 			limits.PerHour = r.count(value, text)
-		case "per_day":
+		case perDay:
 			limits.PerDay = r.count(value, text)
 		case amountPerDay:
 			if amount, ok := parseAmount(text); !ok || amount.IsZero() {

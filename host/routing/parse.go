@@ -18,7 +18,7 @@ func Parse(file string, rules, groups, approval *yaml.Node) (Document, error) {
 	if groups != nil {
 		r.readGroups(groups)
 	}
-	doc := Document{At: r.at(rules)}
+	doc := Document{At: r.at(rules), source: source{rules, groups, approval}}
 	if approval != nil {
 		doc.Approvals = r.readApprovals(approval)
 	}

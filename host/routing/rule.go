@@ -16,6 +16,9 @@ type Document struct {
 	Approvals []Approval
 	// At is where the list of rules begins.
 	At Position
+
+	// source is the nodes that Parse read.
+	source source
 }
 
 // Rule sends the payments that it matches to providers. The first rule that matches a payment applies.

@@ -32,6 +32,14 @@ type Record struct {
 	Median time.Duration
 }
 
+// percent is the share of tries that succeeded; not ok where they are too few to judge by.
+func (r Record) percent() (percent int64, ok bool) {
+	if r.Tries < enoughTries {
+		return 0, false
+	}
+	return int64(r.Succeeded) * 100 / int64(r.Tries), true
+}
+
 // Strategy orders providers by their standing.
 type Strategy string
 
@@ -99,11 +107,10 @@ func byPrice(s Standing, provider string, f Facts) (m measure, ok bool) {
 
 // byHealth compares whole percents: a fraction of one is chance, and would move payments back and forth.
 func byHealth(s Standing, provider string, _ Facts) (m measure, ok bool) {
-	record := s.Record(provider)
-	if record.Tries < enoughTries {
+	percent, ok := s.Record(provider).percent()
+	if !ok {
 		return m, false
 	}
-	percent := int64(record.Succeeded) * 100 / int64(record.Tries)
 	return measure{value: apd.New(-percent, 0), figure: fmt.Sprintf("%d %%", percent)}, true
 }
 
@@ -131,7 +138,7 @@ func (r *Ruleset) ranked(t target, f Facts, s Standing, rule string, index uint6
 	for _, share := range t.shares {
 		j := judged{Candidate: Candidate{Provider: share.Provider, Strategy: t.strategy}}
 		j.able = r.providers[share.Provider].cannot(f) == ""
-		if s != nil && j.able {
+		if j.able {
 			j.measure, j.known = strategy.judge(s, share.Provider, f)
 			j.Figure = j.figure
 		}

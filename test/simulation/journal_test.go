@@ -152,6 +152,23 @@ func (j *journal) PaymentByProviderReference(ctx context.Context, provider, refe
 	return j.db.PaymentByProviderReference(ctx, provider, reference)
 }
 
+func (j *journal) KeepRuleset(ctx context.Context, id string, written []byte) error {
+	name := "keep ruleset " + id
+	if err := j.hold(name); err != nil {
+		return err
+	}
+	err := j.db.KeepRuleset(ctx, id, written)
+	j.wrote(name, err)
+	return err
+}
+
+func (j *journal) Ruleset(ctx context.Context, id string) ([]byte, error) {
+	if err := j.hold("read ruleset " + id); err != nil {
+		return nil, err
+	}
+	return j.db.Ruleset(ctx, id)
+}
+
 func (j *journal) Owner(ctx context.Context, account, object, reference string) (string, error) {
 	if err := j.hold("find the owner of " + object + " " + reference + " at " + account); err != nil {
 		return "", err

@@ -381,7 +381,7 @@ func (p *people) received(o *order, a answer) {
 // judge plans who decides on an order's approval: several at once, with different verdicts, or nobody.
 func (p *people) judge(o *order) {
 	w := p.w
-	deciders := w.dice.IntN(4)
+	deciders := max(0, w.dice.IntN(5)-1)
 	if deciders == 0 {
 		w.fire(unapproved)
 	}

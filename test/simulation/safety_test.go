@@ -16,6 +16,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/callback"
 	"payrouter/host/payment"
+	"payrouter/host/ruleset"
 	"payrouter/host/sandbox"
 	dbs "payrouter/host/store/sqlite"
 	"payrouter/test/chaos"
@@ -553,11 +554,16 @@ func (l *ledger) settled() bool {
 func (l *ledger) compare(db *dbs.DB) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
+	rules := ruleset.New(db)
 	for _, id := range slices.Sorted(maps.Keys(l.payments)) {
 		found, err := db.Payment(context.Background(), id)
 		if err != nil || found.Version != l.payments[id].Version || found.Status != l.payments[id].Status {
 			l.w.violated("lost: the journal has %s at version %d, %s; version %d, %s was written (%v)",
 				id, found.Version, found.Status, l.payments[id].Version, l.payments[id].Status, err)
+		}
+		if whole, err := rules.Whole(context.Background(), nil, found.Decision, found.Facts()); err != nil ||
+			whole.Incomplete != "" {
+			l.w.violated("the decision on %s lost its trace: %s (%v)", id, whole.Incomplete, err)
 		}
 		attempts, err := db.Attempts(context.Background(), id)
 		if err != nil || len(attempts) != len(l.attempts[id]) {

@@ -27,7 +27,7 @@ type answered struct {
 	Status   string `json:"status"`
 	Provider string `json:"provider"`
 	// Decision is the journal's: an answer has a part of it.
-	Decision routing.Decision `json:"-"`
+	Decision routing.Stored `json:"-"`
 }
 
 // verdict is what the router did wrong.
@@ -133,13 +133,13 @@ func (r *run) routedWrong(one *shot, p answered, rulesets map[string]*routing.Ru
 	if at+1 < len(r.edits.editions) && began.After(r.edits.editions[at+1].shown) {
 		return "it went by rules whose successor served"
 	}
-	want := rules.Decide(routing.Facts{
+	facts := routing.Facts{
 		PaymentID: p.ID, Kind: "collect", Amount: one.order.amount, Currency: one.order.currency,
 		Country: one.order.country, Merchant: "default",
 		Metadata: map[string]string{"shop": "storm"},
-	}, nil)
-	if p.Decision.Rule != want.Rule || !slices.Equal(p.Decision.Order(), want.Order()) ||
-		!reflect.DeepEqual(p.Decision.Candidates, want.Candidates) {
+	}
+	want := rules.Decide(facts, nil)
+	if made, err := rules.Recall(p.Decision, facts); err != nil || !reflect.DeepEqual(made.Candidates, want.Candidates) {
 		return fmt.Sprintf("its rules give %s, %v, and its decision is %s, %v", want.Rule, want.Order(),
 			p.Decision.Rule, p.Decision.Order())
 	}

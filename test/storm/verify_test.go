@@ -54,7 +54,7 @@ func TestAPaymentWentWhereItsEditionOfTheRulesSays(t *testing.T) {
 			PaymentID: "pay_1", Amount: "80.00", Currency: "GBP", Country: "GB", Merchant: "default",
 			Metadata: map[string]string{"shop": "storm"},
 		}, nil)
-		return answered{ID: "pay_1", Provider: decision.Order()[0], Decision: decision}
+		return answered{ID: "pay_1", Provider: decision.Order()[0], Decision: rulesets[version].Store(decision)}
 	}
 	require.NotEqual(t, right(first).Provider, right(next).Provider)
 	for name, test := range map[string]struct {
@@ -69,7 +69,7 @@ func TestAPaymentWentWhereItsEditionOfTheRulesSays(t *testing.T) {
 		"by rules that were over":               {right(first), 11.5, 12, "whose successor served"},
 		"by rules that had not come":            {right(next), 1, 2, "had not been written"},
 		"by rules that nobody wrote": {
-			answered{Decision: routing.Decision{ConfigVersion: "x"}},
+			answered{Decision: routing.Stored{ConfigVersion: "x"}},
 			1, 2,
 			"never served",
 		},

@@ -404,6 +404,7 @@ func TestBackupIsTheJournalAtOneMoment(t *testing.T) {
 	dir, to := t.TempDir(), filepath.Join(t.TempDir(), "backup.db")
 	db := openAt(t, dir, InMode(Real))
 	require.NoError(t, create(t, db, 1))
+	require.NoError(t, db.KeepRuleset(t.Context(), "rules", []byte("of the payment")))
 
 	made, err := Backup(t.Context(), dir, to)
 
@@ -438,6 +439,9 @@ func TestBackupIsTheJournalAtOneMoment(t *testing.T) {
 	defer db.Close()
 	requireStands(t, db, 1)
 	requireGone(t, db, 2)
+	rules, err := db.Ruleset(t.Context(), "rules")
+	require.NoError(t, err)
+	require.Equal(t, "of the payment", string(rules))
 }
 
 func TestWhatIsNoSoundJournalIsToldSo(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"payrouter/host/approval"
@@ -70,7 +71,25 @@ func anyAction() *rapid.Generator[*payment.NextAction] {
 	}))
 }
 
-func anyDecision() *rapid.Generator[routing.Decision] {
+// anyDecision draws decisions as they are stored: those of today, and those of earlier releases with their trace.
+func anyDecision() *rapid.Generator[routing.Stored] {
+	return rapid.OneOf(rapid.Custom(func(t *rapid.T) routing.Stored {
+		rules, err := routing.Compile(routing.Document{}, nil, "")
+		require.NoError(t, err)
+		stored := rules.Store(anyTrace().Draw(t, "trace"))
+		if rapid.Bool().Draw(t, "edited") {
+			stored.Metadata = rapid.MapOf(anyText(), anyText()).Draw(t, "former metadata")
+		}
+		return stored
+	}), rapid.Custom(func(t *rapid.T) (stored routing.Stored) {
+		text, err := json.Marshal(anyTrace().Draw(t, "trace"))
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(text, &stored))
+		return stored
+	}))
+}
+
+func anyTrace() *rapid.Generator[routing.Decision] {
 	return rapid.Custom(func(t *rapid.T) routing.Decision {
 		decision := routing.Decision{
 			Outcome: routing.Routed, Rule: anyText().Draw(t, "rule"), ConfigVersion: anyText().Draw(t, "version"),

@@ -54,6 +54,7 @@ func Run(t *testing.T, engine Engine) {
 		{"purge", testPurge},
 		{"runs", testRuns},
 		{"claims", testClaims},
+		{"rulesets", testRulesets},
 		{"crash", testCrash},
 	}
 	for _, topic := range topics {
