@@ -134,9 +134,10 @@ func TestGuestsAreExercisedBeforeTheirImageIsTaken(t *testing.T) {
 		calls   byte
 		started int64
 	}{
-		"sound":                   {assembly{globals: 2, prepare: routine{code: code(count, answer)}}, 3, 1},
+		"sound":                   {assembly{globals: 2, prepare: routine{code: code(count, answer)}}, 65, 1},
 		"asks for random numbers": {seeded, 1, 2},
-		"grows until it may not":  {keeping()["size of the memory"], 0, 1},
+		"grows in each call":      {keeping()["size of the memory"], 3, 1},
+		"fills its memory":        {assembly{pages: 300, globals: 2, prepare: routine{code: code(count, answer)}}, 1, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
