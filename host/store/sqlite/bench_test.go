@@ -2,9 +2,11 @@ package sqlite
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,6 +41,7 @@ func benchmarkSave(b *testing.B, writers, batch int) {
 	left.Store(int64(b.N))
 	b.ResetTimer()
 	var all sync.WaitGroup
+	took := make([][]time.Duration, writers)
 	for n := range writers {
 		all.Go(func() {
 			p, _ := sample(n)
@@ -46,13 +49,19 @@ func benchmarkSave(b *testing.B, writers, batch int) {
 				p.Version, p.Status = p.Version+1, payment.Processing
 				made := openAttempt(p)
 				made.ID, made.Number = attempt.ID(fmt.Sprintf("att_%d_%d", n, number)), number
+				began := time.Now()
 				if err := db.Save(b.Context(), changeOf(p, made)); err != nil {
 					b.Error(err)
 					return
 				}
+				took[n] = append(took[n], time.Since(began))
 			}
 		})
 	}
 	all.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "saves/s")
+	sorted := slices.Sorted(slices.Values(slices.Concat(took...)))
+	b.ReportMetric(sorted[len(sorted)/2].Seconds()*1e3, "ms/p50")
+	b.ReportMetric(sorted[len(sorted)-1-len(sorted)/1000].Seconds()*1e3, "ms/p99.9")
+	b.ReportMetric(sorted[len(sorted)-1].Seconds()*1e3, "ms/max")
 }

@@ -61,6 +61,12 @@ type choices struct {
 	// witnessEvery is how far apart two writes of the witness are, at least.
 	witnessEvery time.Duration
 	mode         Mode
+	checkpointAt int
+}
+
+// checkpointingAt is for tests: they have small logs.
+func checkpointingAt(pages int) Option {
+	return func(c *choices) { c.checkpointAt = pages }
 }
 
 // Now is the clock that the journal's own advances by: its monotonic reading, where it has one. Without this option, or
@@ -98,7 +104,7 @@ func WhileMigrating(observe func(version int64)) Option {
 
 func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB, err error) {
 	chosen := choices{
-		migrating: func(int64) {}, log: slog.New(slog.DiscardHandler), witnessEvery: witnessEvery,
+		checkpointAt: checkpointAt, migrating: func(int64) {}, log: slog.New(slog.DiscardHandler), witnessEvery: witnessEvery,
 		now: time.Now, //nolint:forbidigo // the clock's one place
 	}
 	for _, choose := range options {
@@ -146,6 +152,10 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 	if err != nil {
 		return nil, err
 	}
+	checkpoints, err := newCheckpointer(ctx, db.dir.database(), chosen.checkpointAt, db.log)
+	if err != nil {
+		return nil, err
+	}
 	session := newSession()
 	closers = append(closers, db.witness.close)
 	db.witness.start()
@@ -153,13 +163,15 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 		db: writes, batch: batch, clock: db.clock, session: session, commits: db.standing.commits,
 		persisted: db.standing.clock,
 		committed: func(number int64, at time.Time) {
+			checkpoints.notify()
 			db.witness.saw(testimony{Journal: db.standing.identity, Session: session, Commit: number, At: at})
 		},
 	}
 	if err := db.writer.start(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(err, checkpoints.db.Close())
 	}
-	closers = append(closers, db.writer.close)
+	checkpoints.start(db.writer)
+	closers = append(closers, db.writer.close, checkpoints.close)
 	if err := db.begin(ctx, chosen.mode, shown, empty); err != nil {
 		return nil, err
 	}

@@ -36,9 +36,8 @@ var pragmas = []pragma{
 	{"trusted_schema", "0", "0"},
 	// The log is cut back to this after it was larger, in bytes.
 	{"journal_size_limit", "67108864", "67108864"},
-	// Pages that many payments share go to the database once in so many pages of the log (32 MiB), instead of once in
-	// 1,000.
-	{"wal_autocheckpoint", "8000", "8000"},
+	// No commit moves the log to the database: see checkpointer.
+	{"wal_autocheckpoint", "0", "0"},
 	// In KiB where negative. The indexes by merchants' and providers' references are written all over.
 	{"cache_size", "-32768", "-32768"},
 }

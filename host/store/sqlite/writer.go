@@ -39,6 +39,8 @@ type writer struct {
 	persisted time.Duration
 	// queue has no buffer: a write is either with its caller or in the batch.
 	queue chan *write
+	// rest are what is done between two batches.
+	rest  chan func(db *sql.DB)
 	stop  chan struct{}
 	ended sync.WaitGroup
 
@@ -62,7 +64,7 @@ func (w *writer) start(ctx context.Context) (err error) {
 	if w.stmts, err = prepare(ctx, w.db, all); err != nil {
 		return err
 	}
-	w.queue, w.stop = make(chan *write), make(chan struct{})
+	w.queue, w.rest, w.stop = make(chan *write), make(chan func(*sql.DB)), make(chan struct{})
 	w.ended.Go(w.run)
 	return nil
 }
@@ -100,9 +102,22 @@ func (w *writer) run() {
 			return
 		case first := <-w.queue:
 			w.commit(w.gather(first))
+		case do := <-w.rest:
+			do(w.db)
 		case <-ticker.C:
 			w.sample()
 		}
+	}
+}
+
+// between does something on the writer's connection between two batches, and waits for its end. It does nothing where
+// stop is closed first.
+func (w *writer) between(stop <-chan struct{}, do func(db *sql.DB)) {
+	done := make(chan struct{})
+	select {
+	case w.rest <- func(db *sql.DB) { defer close(done); do(db) }:
+		<-done
+	case <-stop:
 	}
 }
 
