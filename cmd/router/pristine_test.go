@@ -13,8 +13,8 @@ import (
 	"payrouter/host/router"
 )
 
-// A plugin whose memory has to grow for a call gets a new instance for the next one, which takes twenty times as long as
-// the call. One of the shipped plugins once began each call with its memory full.
+// A plugin whose memory has to grow for a call gets a new instance for the next one, which takes twenty times as long
+// as the call. One of the shipped plugins once began each call with its memory full.
 func TestPristineCallsOfShippedPluginsNeedNoNewInstances(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)

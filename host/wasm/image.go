@@ -24,10 +24,10 @@ type image struct {
 var zeros [blockSize]byte
 
 // exercise has a guest that was started answer each export about nothing, until its memory grows: what a runtime
-// prepares at its first calls, such as a stack, is in the image then, and a pristine call finds room in the memory. Where
-// it has to grow for each call, each needs an instance of its own, as a memory does not shrink. exercise reports whether
-// the guest is fit for that. One that fails is not, nor is one that fills half of the memory that it may have, or that
-// asked for random numbers: the image must not have what they are made from, for each call to have its own.
+// prepares at its first calls, such as a stack, is in the image then, and a pristine call finds room in the memory.
+// Where it has to grow for each call, each needs an instance of its own, as a memory does not shrink. exercise reports
+// whether the guest is fit for that. One that fails is not, nor is one that fills half of the memory that it may have,
+// or that asked for random numbers: the image must not have what they are made from, for each call to have its own.
 func (g *instance) exercise() bool {
 	const least, most = 2, 64
 	for round := range most {
