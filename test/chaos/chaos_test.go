@@ -37,7 +37,7 @@ func TestPromisesHoldInASmallStorm(t *testing.T) {
 	dir := t.TempDir()
 	report, err := Run(t.Context(), Settings{
 		Binary: binary, Plugins: plugins, Dir: dir, Payments: 80, Kills: 6, Rate: 25, Seed: 1,
-		SettleTimeout: 5 * time.Minute, Nudge: true, Progress: t.Output(),
+		SettleTimeout: time.Minute, Nudge: true, Progress: t.Output(),
 	})
 	require.NoError(t, err)
 	var text strings.Builder

@@ -17,8 +17,8 @@ import (
 )
 
 var (
-	seeds     = flag.Uint64("seeds", 40, "how many seeds to run")
-	firstSeed = flag.Uint64("seed", 121, "the first of them; every fault strikes in the forty from 121")
+	seeds     = flag.Uint64("seeds", 60, "how many seeds to run")
+	firstSeed = flag.Uint64("seed", 121, "the first of them; every fault strikes in the first forty")
 	showTrace = flag.Bool("trace", false, "print every run's trace")
 	without   = flag.String("without", "",
 		"faults that do not strike, by parts of their names and with commas between them")

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -44,7 +45,7 @@ type checkpointer struct {
 type logged struct{ pages, moved int }
 
 func newCheckpointer(ctx context.Context, file string, at int, log *slog.Logger) (*checkpointer, error) {
-	db, err := openPool(ctx, file, 1, pragmas...)
+	db, err := openPool(ctx, file, 1, append(slices.Clip(pragmas), queryOnly)...) // which may move the log
 	if err != nil {
 		return nil, err
 	}
