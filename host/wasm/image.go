@@ -27,21 +27,24 @@ var zeros [blockSize]byte
 // prepares at its first calls, such as a stack, is in the image then, and a pristine call finds room in the memory.
 // Where it has to grow for each call, each needs an instance of its own, as a memory does not shrink. exercise reports
 // whether the guest is fit for that. One that fails is not, nor is one that fills half of the memory that it may have,
-// or that asked for random numbers: the image must not have what they are made from, for each call to have its own.
+// or that asked for random numbers: the image must not have what they are made from, for each call to have its own. All
+// of it takes no more fuel than one call may.
 func (g *instance) exercise() bool {
 	const least, most = 2, 64
+	left := g.limits.Fuel
 	for round := range most {
-		before := g.memory.Size()
+		before, given := g.memory.Size(), left
 		for _, export := range []Export{Describe, Prepare, Interpret, Receive} {
-			g.begin(&Env{}, g.limits.fuel(0))
+			g.begin(&Env{}, left)
 			if _, err := g.call(export, nil); err != nil || g.seeded {
 				return false
 			}
+			left -= g.burned(left)
 		}
 		if g.memory.Size()/PageSize > g.limits.MemoryPages/2 {
 			return false
 		}
-		if round+1 >= least && g.memory.Size() > before {
+		if round+1 >= least && g.memory.Size() > before || left < given-left {
 			break
 		}
 	}

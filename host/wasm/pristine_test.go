@@ -156,3 +156,21 @@ func TestGuestsAreExercisedBeforeTheirImageIsTaken(t *testing.T) {
 	_, _, err := pristine(t, m, wasm.Prepare, "")
 	require.Error(t, err, "it is as after its start")
 }
+
+// A guest that burns much over nothing takes no more of a CPU before its first payment than one call may.
+func TestAnExerciseTakesNoMoreFuelThanACall(t *testing.T) {
+	t.Parallel()
+	const gget, gset = 0x23, 0x24
+	counted := assembly{globals: 2, prepare: routine{code: code(
+		gget, 1, i64c(1), 0x7c, gset, 1, times(100, i64c(1), 0x1a), i32c(2048), gget, 1, 0x37, 3, 0, i64c(2048<<32|8))}}
+	m := compiled(t, counted.bytes(), wasm.Limits{Instances: 1, Fuel: 2000})
+	require.Equal(t, int64(1), m.Stats().Started)
+	answer, _, err := pristine(t, m, wasm.Prepare, "")
+	require.NoError(t, err)
+	require.Greater(t, answer[0], byte(2))
+	require.Less(t, answer[0], byte(40), "of 64")
+
+	endless := assembly{globals: 2, prepare: routine{code: code(0x03, 0x40, 0x0c, 0, 0x0b, 0x00)}}
+	m = compiled(t, endless.bytes(), wasm.Limits{Instances: 1})
+	require.Equal(t, int64(2), m.Stats().Started, "it is as after its start")
+}
