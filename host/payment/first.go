@@ -45,6 +45,8 @@ func (e *Engine) begins(flight *attempt.Flight, p Payment, key attempt.Key) (*fi
 	key.Merchant, key.Owner, key.CreatedAt = p.Merchant, p.OwnerID(), p.CreatedAt
 	w := &firstWrite{engine: e, flight: flight, payment: p, key: key, entries: entries}
 	if p.Status != AwaitingApproval { // which has no attempt
+		w.mutex.Lock()
+		defer w.mutex.Unlock()
 		w.timer = time.AfterFunc(firstWithin, func() { _ = w.alone(nil) })
 	}
 	return w, nil
