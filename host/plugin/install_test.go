@@ -585,6 +585,22 @@ func TestReportNamesWhatWasCovered(t *testing.T) {
 	require.Equal(t, 1, report.Shadow.Callbacks)
 }
 
+// A swap does not wait for many flows of one shape, and a rare one among them is replayed whenever it was.
+func TestOfFlowsAlikeTheLastAreReplayed(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t, plugin.Settings{})
+	active := install(t, registry, module(t, ""))
+	rare := operation("buy")
+	rare.Payment = &abi.Payment{Id: "pay_rare", Currency: "KZT"}
+	reference(t, active, rare)
+	for i := range 90 {
+		buy(t, active, fmt.Sprintf("pay_%d", i))
+	}
+	report, err := registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.1.0")})
+	require.NoError(t, err)
+	require.Equal(t, 26, report.Shadow.Flows)
+}
+
 // Anyone may send callbacks: many of one result do not displace those of another, nor a payment's flows.
 func TestManyCallbacksDisplaceNoOtherRecordings(t *testing.T) {
 	t.Parallel()

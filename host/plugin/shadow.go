@@ -38,6 +38,9 @@ type Coverage struct {
 
 const maxExamples = 5
 
+// maxAlike recordings of one shape are replayed: a swap waits for them.
+const maxAlike = 25
+
 // String is the figures in words.
 func (s *Shadow) String() string {
 	words := []string{fmt.Sprintf("%d recorded flows", s.Flows)}
@@ -98,15 +101,16 @@ func (s *Shadow) add(found ...replay.Difference) {
 	}
 }
 
-// shadow replays a plugin's recordings with a candidate. Differences that are not allowed are the error, and so is a
-// lack of recordings. A recording of another generation is replayed with the active one first, so that both sides
-// answer the same inputs.
+// shadow replays a plugin's recordings with a candidate, of those alike the last. Differences that are not allowed are
+// the error, and so is a lack of recordings. A recording of another generation is replayed with the active one first,
+// so that both sides answer the same inputs.
 func (r *Registry) shadow(ctx context.Context, active, candidate *Generation, c Candidate) (*Shadow, error) {
 	shadow := &Shadow{Differences: map[replay.Kind]int{}}
 	within, cancel := context.WithTimeout(ctx, r.settings.StepWithin)
 	defer cancel()
 	var alikeBefore, alikeNow []replay.Recording
-	for _, recording := range append(active.recorder.recordings(), active.callbacks.recordings()...) {
+	recordings := append(active.recorder.recordings(), active.callbacks.recordings()...)
+	for _, recording := range replay.LastAlike(recordings, maxAlike) {
 		former, run, err := sideBySide(within, active, candidate, recording)
 		if err = cmp.Or(err, within.Err()); err != nil {
 			return shadow, r.inTime(ctx, within, StepShadow, err)
