@@ -54,7 +54,7 @@ func TestRecordingsOutlastARestart(t *testing.T) {
 	require.Len(t, s.registry.Recordings("hostile"), 6)
 	report, err := s.registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.1.0")})
 	require.NoError(t, err)
-	require.Equal(t, 6, report.Shadow.Flows)
+	require.Equal(t, 5, report.Shadow.Flows, "those alike the last")
 }
 
 // KeepRecordings writes while it runs, so that a crash loses a few seconds at most.

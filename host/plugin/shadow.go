@@ -38,9 +38,6 @@ type Coverage struct {
 
 const maxExamples = 5
 
-// maxAlike recordings of one shape are replayed: a swap waits for them.
-const maxAlike = 25
-
 // String is the figures in words.
 func (s *Shadow) String() string {
 	words := []string{fmt.Sprintf("%d recorded flows", s.Flows)}
@@ -110,7 +107,7 @@ func (r *Registry) shadow(ctx context.Context, active, candidate *Generation, c 
 	defer cancel()
 	var alikeBefore, alikeNow []replay.Recording
 	recordings := append(active.recorder.recordings(), active.callbacks.recordings()...)
-	for _, recording := range replay.LastAlike(recordings, maxAlike) {
+	for _, recording := range replay.LastAlike(recordings) {
 		former, run, err := sideBySide(within, active, candidate, recording)
 		if err = cmp.Or(err, within.Err()); err != nil {
 			return shadow, r.inTime(ctx, within, StepShadow, err)

@@ -40,14 +40,14 @@ func TestLastAlikeKeepsEachShape(t *testing.T) {
 			rare, status := common("rare"), abi.Status_STATUS_SUCCEEDED
 			change(rare, &status)
 			recordings := []replay.Recording{recordedBuy(t, rare, status)}
-			for i := range 5 {
+			for i := range 9 {
 				recordings = append(recordings, recordedBuy(t, common(fmt.Sprint(i)), abi.Status_STATUS_SUCCEEDED))
 			}
 			var ids []string
-			for _, kept := range replay.LastAlike(recordings, 2) {
+			for _, kept := range replay.LastAlike(recordings) {
 				ids = append(ids, kept.PaymentID)
 			}
-			require.Equal(t, []string{"rare", "3", "4"}, ids)
+			require.Equal(t, []string{"rare", "4", "5", "6", "7", "8"}, ids)
 		})
 	}
 }
@@ -56,6 +56,11 @@ func TestLastAlikeOfWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	broken := replay.Recording{Operation: "buy", Steps: []replay.Step{{Input: []byte{0xff}}}}
 	empty := replay.Recording{Operation: "buy"}
-	require.Equal(t, []replay.Recording{broken, empty},
-		replay.LastAlike([]replay.Recording{broken, broken, empty}, 1))
+	require.Equal(t, []replay.Recording{broken, empty}, replay.LastAlike([]replay.Recording{broken, empty}))
+}
+
+func TestEveryCallbackIsKept(t *testing.T) {
+	t.Parallel()
+	callbacks := make([]replay.Recording, 20)
+	require.Len(t, replay.LastAlike(callbacks), 20)
 }
