@@ -19,3 +19,6 @@ func (r *Registry) IsOpen(digest string) bool { return r.isOpen(digest) }
 
 // SetStepWithin changes Settings.StepWithin.
 func (r *Registry) SetStepWithin(within time.Duration) { r.settings.StepWithin = within }
+
+// CostOf is costOf.
+func CostOf(used time.Duration) time.Duration { return costOf(used) }

@@ -97,10 +97,25 @@ func (g *guard) affordable(account *budget.Budget, now time.Time) error {
 	return &withheldError{Plugin: g.plugin, Reason: ErrOverBudget}
 }
 
-// charge takes what a call used from both budgets.
+const (
+	// longCall is the CPU time from which a call costs more than it used: honest plugins use a tenth of it.
+	longCall = 5 * time.Millisecond
+	// dearest is how many times as much as it used a call costs at most.
+	dearest = 8
+)
+
+// charge takes what a call costs from both budgets.
 func (g *guard) charge(usage wasm.Usage, account *budget.Budget, now time.Time) {
-	g.cpu.Charge(usage.CPU, now)
-	account.Charge(usage.CPU, now)
+	cost := costOf(usage.CPU)
+	g.cpu.Charge(cost, now)
+	account.Charge(cost, now)
+}
+
+// costOf is what a call costs that used so much. Nothing interrupts a call: others wait for a long one, and so does the
+// whole router where its garbage is collected meanwhile. One of n times longCall costs n times what it used.
+func costOf(used time.Duration) time.Duration {
+	times := float64(used) / float64(longCall)
+	return time.Duration(float64(used) * min(max(times, 1), dearest))
 }
 
 // atFault reports whether a call's error is the plugin's own: a trap, the end of its fuel or memory, an answer that is

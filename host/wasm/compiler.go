@@ -221,7 +221,7 @@ func (m *Module) build(ctx context.Context, cache wazero.CompilationCache, meter
 
 // warm brings up the first instance, in turn with the guests that run.
 func (m *Module) warm(ctx context.Context) error {
-	expected, err := m.compiler.gate.enter(ctx, m.pool.over, &m.share, false)
+	admitted, err := m.compiler.gate.enter(ctx, m.pool.over, &m.share, false)
 	if err != nil {
 		return fmt.Errorf("start module: %w", err)
 	}
@@ -230,7 +230,7 @@ func (m *Module) warm(ctx context.Context) error {
 	if err == nil && m.globals != nil && !first.exercise() {
 		first, _, err = m.pool.replace(first)
 	}
-	m.compiler.gate.leave(&m.share, expected, watch.stop())
+	m.compiler.gate.leave(&m.share, admitted, watch.stop())
 	if err != nil {
 		return &RefusedError{Reason: ErrStart, Err: err}
 	}

@@ -61,18 +61,18 @@ func NewGate(room, modules, most int) *Gate {
 // Enter waits until a call of a module may run; leave ends it.
 func (g *Gate) Enter(ctx context.Context, module int, urgent bool) (leave func(used time.Duration), err error) {
 	of := g.shares[module]
-	expected, err := g.gate.enter(ctx, g.never, of, urgent)
+	admitted, err := g.gate.enter(ctx, g.never, of, urgent)
 	if err != nil {
 		return nil, err
 	}
-	return func(used time.Duration) { g.gate.leave(of, expected, used) }, nil
+	return func(used time.Duration) { g.gate.leave(of, admitted, used) }, nil
 }
 
 // Idle reports whether nothing runs or waits, of a gate with so much room.
 func (g *Gate) Idle(room int) bool {
 	g.gate.mu.Lock()
 	defer g.gate.mu.Unlock()
-	return g.gate.free == room && len(g.gate.waiting) == 0
+	return g.gate.free == room && g.gate.long == 0 && !g.gate.beside && len(g.gate.waiting) == 0
 }
 
 // Waiting counts the calls that wait at a compiler's gate.

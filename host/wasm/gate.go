@@ -15,9 +15,16 @@ import (
 //
 // This is start-time fair queueing: a module's use counts from the use of the last one that was let in, so that a
 // module that was idle has no claim on what others have used meanwhile.
+//
+// Nothing interrupts a guest. While one runs whose module makes long calls, there is room for one more, of a module
+// that makes brief ones: it waits for none of another's long calls.
 type gate struct {
 	mu   sync.Mutex
 	free int
+	// long are the running calls of modules that make long ones.
+	long int
+	// beside: a brief call runs in the room that there is while long ones run.
+	beside bool
 	// virtual is the use that the last module had when it was let in.
 	virtual time.Duration
 	// waiting are the modules with calls that wait.
@@ -31,6 +38,8 @@ type share struct {
 	used time.Duration
 	// last is what its last call used, which is expected of the next.
 	last time.Duration
+	// longest is the most that a call of late used; 0 before the first.
+	longest time.Duration
 	// running of its calls, most at once.
 	running, most int
 	// urgent and other calls that wait, each a *ticket, in their order.
@@ -46,27 +55,41 @@ type ticket struct {
 	queue *list.List
 	// granted is closed when the call is let in; expected is what it is expected to use.
 	granted  chan struct{}
-	expected time.Duration
+	admitted admission
 }
+
+// admission is a call's part of the room.
+type admission struct {
+	// expected is what the call is expected to use.
+	expected time.Duration
+	// long: it counts as one that takes long. beside: it runs beside such a one.
+	long, beside bool
+}
+
+const (
+	// briefCall is the most that a call uses whose module makes brief ones: honest plugins use a tenth of it.
+	briefCall = 5 * time.Millisecond
+	// forgets is by which part the longest call of a module is forgotten with each that is shorter.
+	forgets = 16
+)
 
 func newGate(room int) *gate {
 	return &gate{free: room, waiting: map[*share]struct{}{}}
 }
 
-// enter waits until a call of a share may run, and returns what it is expected to use. leave ends the call, once. The
-// error is ErrClosed where over is closed first, and wraps ErrBusy where ctx ends first.
-func (g *gate) enter(ctx context.Context, over <-chan struct{}, of *share,
-	urgent bool,
-) (expected time.Duration, err error) {
+// enter waits until a call of a share may run, and returns its admission, which leave ends, once. The error is
+// ErrClosed where over is closed first, and wraps ErrBusy where ctx ends first.
+func (g *gate) enter(ctx context.Context, over <-chan struct{}, of *share, urgent bool) (admission, error) {
 	g.mu.Lock()
 	if of.running == 0 && of.first() == nil {
 		of.used = max(of.used, g.virtual)
 	}
-	if g.free > 0 && of.running < of.most && of.first() == nil {
-		// Whoever else waits is at its own limit: room that is free is given away at once.
-		expected = g.admit(of)
+	if g.room(of) && of.first() == nil {
+		// Whoever else waits may not run now: room that is free is given away at once.
+		its := g.admit(of)
+		g.fill()
 		g.mu.Unlock()
-		return expected, nil
+		return its, nil
 	}
 	g.arrived++
 	t := &ticket{share: of, number: g.arrived, granted: make(chan struct{}), queue: &of.other}
@@ -79,11 +102,11 @@ func (g *gate) enter(ctx context.Context, over <-chan struct{}, of *share,
 
 	select {
 	case <-t.granted:
-		return t.expected, nil
+		return t.admitted, nil
 	case <-over:
-		return 0, g.giveUp(t, ErrClosed)
+		return admission{}, g.giveUp(t, ErrClosed)
 	case <-ctx.Done():
-		return 0, g.giveUp(t, fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx)))
+		return admission{}, g.giveUp(t, fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx)))
 	}
 }
 
@@ -96,14 +119,14 @@ func (g *gate) giveUp(t *ticket, reason error) error {
 	}
 	g.mu.Unlock()
 	if !waits { // it was let in at the same moment
-		g.leave(t.share, t.expected, 0)
+		g.leave(t.share, t.admitted, 0)
 	}
 	return reason
 }
 
-// leave ends a call that used so much CPU, where enter expected another amount.
-func (g *gate) leave(of *share, expected, used time.Duration) {
-	if g.end(of, expected, used) {
+// leave ends a call that used so much CPU.
+func (g *gate) leave(of *share, its admission, used time.Duration) {
+	if g.end(of, its, used) {
 		// The call that was let in is the next to run on this thread then. Otherwise its room would be idle until the
 		// scheduler comes to it, which under load are many goroutines later: half of the room was lost so.
 		runtime.Gosched()
@@ -111,37 +134,61 @@ func (g *gate) leave(of *share, expected, used time.Duration) {
 }
 
 // end makes room, and reports whether a call that waited has it.
-func (g *gate) end(of *share, expected, used time.Duration) (given bool) {
+func (g *gate) end(of *share, its admission, used time.Duration) (given bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	of.used += used - expected
+	of.used += used - its.expected
 	if used > 0 {
 		of.last = used
+		of.longest = max(used, of.longest-of.longest/forgets)
 	}
 	of.running--
-	g.free++
-	for g.free > 0 {
-		next := g.next()
-		if next == nil {
-			return given
-		}
+	if its.long {
+		g.long--
+	}
+	if its.beside {
+		g.beside = false
+	} else {
+		g.free++
+	}
+	return g.fill()
+}
+
+// fill lets calls in that wait, as long as there is room for one, and reports whether there was.
+func (g *gate) fill() (given bool) {
+	for next := g.next(); next != nil; next = g.next() {
 		g.remove(next)
-		next.expected = g.admit(next.share)
+		next.admitted = g.admit(next.share)
 		close(next.granted)
 		given = true
 	}
 	return given
 }
 
+// room reports whether a call of a share may run now.
+func (g *gate) room(of *share) bool {
+	return of.running < of.most && (g.free > 0 || g.long > 0 && !g.beside && of.brief())
+}
+
+// brief reports whether a share's calls of late used little.
+func (of *share) brief() bool { return of.longest > 0 && of.longest <= briefCall }
+
 // admit takes room for a call. What it is expected to use counts at once, so that one module's calls do not take all of
 // the room before the first of them ends.
-func (g *gate) admit(of *share) (expected time.Duration) {
-	g.free--
+func (g *gate) admit(of *share) admission {
+	its := admission{expected: max(of.last, 1), long: !of.brief(), beside: g.free == 0}
+	if its.beside {
+		g.beside = true
+	} else {
+		g.free--
+	}
+	if its.long {
+		g.long++
+	}
 	of.running++
 	g.virtual = max(g.virtual, of.used)
-	expected = max(of.last, 1)
-	of.used += expected
-	return expected
+	of.used += its.expected
+	return its
 }
 
 // next is the call that is let in next, nil where none may be: of the module with the least use, or of equal ones that
@@ -150,7 +197,7 @@ func (g *gate) next() *ticket {
 	var best *ticket
 	for of := range g.waiting {
 		first := of.first()
-		if of.running >= of.most {
+		if !g.room(of) {
 			continue
 		}
 		if best == nil || of.used < best.share.used || of.used == best.share.used && first.number < best.number {

@@ -2,6 +2,7 @@ package wasm_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -39,6 +40,19 @@ func (q *queue) call(name string, module int, urgent bool, milliseconds int) {
 	synctest.Wait()
 }
 
+// ran are the names of the calls that run or have run since the last forget.
+func (q *queue) ran() []string {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	return slices.Clone(q.order)
+}
+
+func (q *queue) forget() {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.order = nil
+}
+
 func TestTheModuleThatUsedLeastGoesFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -52,7 +66,7 @@ func TestTheModuleThatUsedLeastGoesFirst(t *testing.T) {
 		q.calls.Wait()
 		require.Equal(t, []string{
 			"hog", "honest", "honest", "honest", "honest", "hog", "hog", "hog", "hog", "hog",
-		}, q.order)
+		}, q.ran())
 	})
 }
 
@@ -65,7 +79,7 @@ func TestAnswersGoBeforeNewRequestsOfTheirModuleOnly(t *testing.T) {
 		q.call("interpret", 0, true, 600)
 		q.call("other module's prepare", 1, false, 1)
 		q.calls.Wait()
-		require.Equal(t, []string{"prepare", "other module's prepare", "interpret", "prepare"}, q.order)
+		require.Equal(t, []string{"prepare", "other module's prepare", "interpret", "prepare"}, q.ran())
 	})
 }
 
@@ -78,13 +92,13 @@ func TestIdlenessEarnsNoCredit(t *testing.T) {
 			q.call("early", 0, false, 100)
 		}
 		q.calls.Wait()
-		q.order = nil
+		q.forget()
 		for range 3 {
 			q.call("early", 0, false, 100)
 			q.call("late", 1, false, 100)
 		}
 		q.calls.Wait()
-		require.Equal(t, []string{"early", "late", "early", "late", "early", "late"}, q.order)
+		require.Equal(t, []string{"early", "late", "early", "late", "early", "late"}, q.ran())
 	})
 }
 
@@ -96,13 +110,79 @@ func TestAModuleHasNoMoreCallsRunningThanInstances(t *testing.T) {
 			q.call("hog", 0, false, 600)
 		}
 		q.call("honest", 1, false, 1)
-		require.Equal(t, []string{"hog", "hog", "honest"}, q.order, "a call that may not run takes no room")
+		require.Equal(t, []string{"hog", "hog", "honest"}, q.ran(), "a call that may not run takes no room")
 		q.calls.Wait()
 	})
 }
 
-// Whatever calls come, stop waiting and end, no room is lost, no more run than there is room for, and every call that
-// waits is let in.
+// Nothing interrupts a call: honest calls waited for each of a slow module's, at half of a CPU's time.
+func TestABriefCallRunsBesideALongOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const hog, otherHog, honest, alsoHonest = 0, 1, 2, 3
+		q := &queue{T: t, gate: wasm.NewGate(1, 4, 8)}
+		for module, milliseconds := range []int{hog: 600, otherHog: 600, honest: 1, alsoHonest: 1} {
+			q.call("before", module, false, milliseconds)
+			q.calls.Wait()
+		}
+		q.forget()
+		q.call("hog", hog, false, 600)
+		q.call("other hog", otherHog, false, 600)
+		q.call("honest", honest, false, 1)
+		q.call("honest too", alsoHonest, false, 1)
+		require.Equal(t, []string{"hog", "honest"}, q.ran(), "one runs beside")
+		time.Sleep(2 * time.Millisecond)
+		synctest.Wait()
+		require.Equal(t, []string{"hog", "honest", "honest too"}, q.ran(), "and the next once that has ended")
+		q.calls.Wait()
+		require.Equal(t, "other hog", q.ran()[3])
+	})
+}
+
+func TestNothingRunsBesideABriefCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{T: t, gate: wasm.NewGate(1, 2, 8)}
+		for module := range 2 {
+			q.call("before", module, false, 1)
+			q.calls.Wait()
+		}
+		q.forget()
+		q.call("brief", 0, false, 1)
+		q.call("brief too", 1, false, 1)
+		require.Equal(t, []string{"brief"}, q.ran())
+		q.calls.Wait()
+	})
+}
+
+// A module whose calls are long now and then is not one of brief calls right after.
+func TestALongCallIsRememberedForAWhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{T: t, gate: wasm.NewGate(1, 2, 8)}
+		const hog, changing = 0, 1
+		q.call("before", hog, false, 600)
+		besideAfter := func(calls int) bool {
+			q.call("long", changing, false, 40)
+			q.calls.Wait()
+			for range calls {
+				q.call("brief", changing, false, 1)
+				q.calls.Wait()
+			}
+			q.forget()
+			q.call("hog", hog, false, 600)
+			q.call("changing", changing, false, 1)
+			beside := len(q.ran()) == 2
+			q.calls.Wait()
+			return beside
+		}
+		require.False(t, besideAfter(20))
+		require.True(t, besideAfter(60))
+	})
+}
+
+// Whatever calls come, stop waiting and end, no room is lost, no more than one runs beyond the room, and every call
+// that waits is let in.
 func TestNoRoomOfTheGateIsLost(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -144,7 +224,7 @@ func TestNoRoomOfTheGateIsLost(t *testing.T) {
 					}
 					entered++
 					running[p.module]++
-					if running[p.module] > most || running[0]+running[1]+running[2] > room {
+					if running[p.module] > most || running[0]+running[1]+running[2] > room+1 {
 						rt.Errorf("%v run, of a room of %d and %d a module", running, room, most)
 					}
 					mutex.Unlock()
@@ -174,8 +254,9 @@ func TestAnotherModulesCallWaitsForOneCallOnly(t *testing.T) {
 		modules[name] = m
 	}
 	var calls sync.WaitGroup
-	var order []string // written inside the gate, which lets one call in at a time
-	for range 5 {      // it uses more than either module's start does
+	var mutex sync.Mutex
+	var order []string
+	for range 5 { // it uses more than either module's start does
 		_, _, err := call(t, modules["hog"], wasm.Prepare, "l", wasm.Env{})
 		require.ErrorIs(t, err, wasm.ErrOutOfFuel)
 	}
@@ -183,7 +264,12 @@ func TestAnotherModulesCallWaitsForOneCallOnly(t *testing.T) {
 	begin := func(name string, input string) {
 		calls.Go(func() {
 			_, _ = modules[name].Call(context.Background(), wasm.Interpret, []byte(input), wasm.Env{},
-				func([]byte) error { order = append(order, name); return nil })
+				func([]byte) error {
+					mutex.Lock()
+					defer mutex.Unlock()
+					order = append(order, name)
+					return nil
+				})
 		})
 	}
 	for range 5 {
@@ -191,11 +277,15 @@ func TestAnotherModulesCallWaitsForOneCallOnly(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return c.Waiting() == 5 }, time.Minute, time.Millisecond)
 	begin("honest", "short")
-	require.Eventually(t, func() bool { return c.Waiting() == 6 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool {
+		mutex.Lock()
+		defer mutex.Unlock()
+		return c.Waiting() == 6 || len(order) == 1 // it may run beside a long one
+	}, time.Minute, time.Millisecond)
 	free()
 	calls.Wait()
 	require.Len(t, order, 6)
-	require.Equal(t, "honest", order[0])
+	require.Contains(t, order[:2], "honest")
 }
 
 // A guest that can change more than its memory and globals starts anew for each pristine call; others start once.

@@ -199,14 +199,14 @@ func (m *Module) call(ctx context.Context, export Export, input []byte, env Env,
 			fmt.Errorf("call %s: %w: %d bytes, at most %d", export, ErrInputTooLarge, len(input), m.limits.Input)
 	}
 	urgent := export == Interpret || export == Receive || env.Sent
-	expected, err := m.compiler.gate.enter(ctx, m.pool.over, &m.share, urgent)
+	admitted, err := m.compiler.gate.enter(ctx, m.pool.over, &m.share, urgent)
 	if err != nil {
 		return Usage{}, fmt.Errorf("call %s: %w", export, err)
 	}
 	watch := newStopwatch()
 	defer func() {
 		usage.CPU = watch.stop()
-		m.compiler.gate.leave(&m.share, expected, usage.CPU)
+		m.compiler.gate.leave(&m.share, admitted, usage.CPU)
 	}()
 	return m.enter(ctx, export, input, env, read, pristine)
 }
