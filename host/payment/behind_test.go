@@ -275,7 +275,7 @@ func TestAHeldJournalMakesNoRun(t *testing.T) {
 	require.Empty(t, first.requests())
 }
 
-// A payment that is on its way when the hold begins stays for the time after it: it does not fail.
+// A payment that is about to leave when the hold begins, and is not made yet, leaves nothing behind: its key is free.
 func TestWhatIsOnItsWayWhenAJournalIsHeldIsNotMade(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -309,7 +309,9 @@ func TestWhatIsOnItsWayWhenAJournalIsHeldIsNotMade(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, left, 1)
 			require.NoError(t, h.engine.Recover(t.Context()))
-			require.Equal(t, payment.RequiresAction, left[0].Status)
+			p, err := h.engine.Payment(t.Context(), "shop", left[0].ID)
+			require.NoError(t, err)
+			require.Equal(t, payment.RequiresAction, p.Status)
 			require.Len(t, first.requests(), 1)
 		})
 	}

@@ -108,6 +108,37 @@ func TestAPaymentThatWaitsForItsFirstAttemptIsMadeByItself(t *testing.T) {
 	require.Equal(t, []payment.EntryType{payment.PaymentProcessing}, typesOf(journal.saved[0]))
 }
 
+// A payment that was made by itself, and is on its way when the hold begins, stays for the time after it: it does not
+// fail.
+func TestAPaymentThatIsMadeWhenAJournalIsHeldGoesOnAfterItsRelease(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
+	made := make(chan struct{})
+	var asked atomic.Int64
+	h, journal := counting(t, first, func() error {
+		if asked.Add(1) == 2 {
+			<-made
+			return attempt.ErrHeld
+		}
+		return nil
+	})
+	journal.after = func() { close(made) }
+	_, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+		time.Minute)
+	require.ErrorIs(t, err, attempt.ErrHeld)
+	require.Empty(t, first.requests())
+	left, err := h.engine.Payments(t.Context(), payment.Filter{})
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, payment.Created, left[0].Status)
+
+	require.NoError(t, h.engine.Recover(t.Context()))
+	p, err := h.engine.Payment(t.Context(), "shop", left[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, payment.RequiresAction, p.Status)
+	require.Len(t, first.requests(), 1)
+}
+
 // What cannot be journalled is not sent, and leaves nothing behind: neither a key nor a claim on a limit.
 func TestAPaymentThatCannotBeMadeIsNotSent(t *testing.T) {
 	t.Parallel()

@@ -97,12 +97,8 @@ func (g *guard) affordable(account *budget.Budget, now time.Time) error {
 	return &withheldError{Plugin: g.plugin, Reason: ErrOverBudget}
 }
 
-const (
-	// longCall is the CPU time from which a call costs more than it used: honest plugins use a tenth of it.
-	longCall = 5 * time.Millisecond
-	// dearest is how many times as much as it used a call costs at most.
-	dearest = 8
-)
+// dearest is how many times as much as it used a call costs at most.
+const dearest = 8
 
 // charge takes what a call costs from both budgets.
 func (g *guard) charge(usage wasm.Usage, account *budget.Budget, now time.Time) {
@@ -112,9 +108,9 @@ func (g *guard) charge(usage wasm.Usage, account *budget.Budget, now time.Time) 
 }
 
 // costOf is what a call costs that used so much. Nothing interrupts a call: others wait for a long one, and so does the
-// whole router where its garbage is collected meanwhile. One of n times longCall costs n times what it used.
+// whole router where its garbage is collected meanwhile. One of n times wasm.BriefCall costs n times what it used.
 func costOf(used time.Duration) time.Duration {
-	times := float64(used) / float64(longCall)
+	times := float64(used) / float64(wasm.BriefCall)
 	return time.Duration(float64(used) * min(max(times, 1), dearest))
 }
 

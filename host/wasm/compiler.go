@@ -32,7 +32,7 @@ type Options struct {
 	// Unmetered leaves the fuel out, to measure what it costs. A guest can then hold a CPU for ever.
 	Unmetered bool
 	// Running is how many guests run at once, all modules together. 0 means one fewer than GOMAXPROCS, and 1 at least:
-	// what is not a plugin always has a CPU left.
+	// what is not a plugin has a CPU left, but while a brief call runs on it beside a long one.
 	Running int
 	// Memory is how many bytes the memories of all guests may have together, each of those that serve a call counted
 	// with the most that its limits allow. Calls beyond wait, and end with ErrBusy. Default 1 GiB.
@@ -301,7 +301,7 @@ func (c *Compiler) leave() {
 	c.open--
 }
 
-// Running is how many guests run at once.
+// Running is Options.Running, defaults filled in.
 func (c *Compiler) Running() int { return c.options.Running }
 
 // Close frees the cache's memory; the directory stays. It fails, and may be called again, while a module is open:

@@ -66,12 +66,11 @@ type admission struct {
 	long, beside bool
 }
 
-const (
-	// briefCall is the most that a call uses whose module makes brief ones: honest plugins use a tenth of it.
-	briefCall = 5 * time.Millisecond
-	// forgets is by which part the longest call of a module is forgotten with each that is shorter.
-	forgets = 16
-)
+// BriefCall is the most CPU that a call uses which holds up no other: honest plugins use a tenth of it.
+const BriefCall = 5 * time.Millisecond
+
+// forgets is by which part the longest call of a module is forgotten with each that is shorter.
+const forgets = 16
 
 func newGate(room int) *gate {
 	return &gate{free: room, waiting: map[*share]struct{}{}}
@@ -171,7 +170,7 @@ func (g *gate) room(of *share) bool {
 }
 
 // brief reports whether a share's calls of late used little.
-func (of *share) brief() bool { return of.longest > 0 && of.longest <= briefCall }
+func (of *share) brief() bool { return of.longest > 0 && of.longest <= BriefCall }
 
 // admit takes room for a call. What it is expected to use counts at once, so that one module's calls do not take all of
 // the room before the first of them ends.

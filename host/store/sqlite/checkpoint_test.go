@@ -1,11 +1,10 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"log/slog"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,29 +54,11 @@ func TestTheLogIsMovedBesideTheCommits(t *testing.T) {
 	}
 }
 
-// locked is a buffer for a log.
-type locked struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (l *locked) Write(text []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.Write(text)
-}
-
-func (l *locked) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.String()
-}
-
 // A read that takes long keeps the log from being begun anew. People learn of it, commits go on, and the log is small
 // again after it.
 func TestALargeLogIsShown(t *testing.T) {
 	t.Parallel()
-	var log locked
+	var log record
 	db, err := Open(t.Context(), t.TempDir(), checkpointingAt(20), Logger(slog.New(slog.NewTextHandler(&log, nil))))
 	require.NoError(t, err)
 	defer db.Close()
@@ -90,7 +71,7 @@ func TestALargeLogIsShown(t *testing.T) {
 	require.Eventually(t, func() bool {
 		fill(t, db, n, n+10)
 		n += 10
-		return bytes.Contains([]byte(log.String()), []byte("the journal's log is large"))
+		return strings.Contains(log.String(), "the journal's log is large")
 	}, time.Minute, time.Millisecond)
 
 	require.NoError(t, reading.Rollback())
