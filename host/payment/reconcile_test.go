@@ -289,8 +289,12 @@ func TestAWallClockThatIsSetBackHoldsUpNoLookUp(t *testing.T) {
 func TestASlowProviderHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
-	leave := make(chan struct{})
+	asked, leave := make(chan struct{}, 1), make(chan struct{})
 	first := newProvider(t, func(w http.ResponseWriter, _ *http.Request) {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
 		<-leave
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"paid"}`))
 	}, says(`{"id":"a-1","status":"open"}`))
@@ -319,6 +323,7 @@ func TestASlowProviderHoldsUpNoOther(t *testing.T) {
 		return err == nil && p.Status == payment.Succeeded
 	}, 10*time.Second, time.Millisecond)
 	require.Equal(t, payment.RequiresAction, h.payment(t, slow.ID).Status)
+	<-asked // a look-up that had not begun when the reconciler is stopped is never made
 	stop()
 	close(leave)
 	<-over
