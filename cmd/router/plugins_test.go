@@ -644,7 +644,9 @@ func TestRefusedModuleStaysRefusedAfterARestart(t *testing.T) {
 	require.Equal(t, sum(astray(t)), shown.Refused[0].Digest)
 	require.Equal(t, []string{"requests"}, shown.Refused[0].Needs)
 	require.Equal(t, before, shown.Admitted.Digest)
-	require.Contains(t, string(again.ask("GET", again.router+"/v1/audit", "").body), "refused before")
+	require.Eventually(t, func() bool { // the act is noted after the step
+		return strings.Contains(string(again.ask("GET", again.router+"/v1/audit", "").body), "refused before")
+	}, time.Minute, 5*time.Millisecond)
 
 	a := again.put("payplay", "", astray(t))
 	require.Equal(t, "urn:payrouter:problem:plugin-refused-before", read[api.Problem](t, a).Type)
