@@ -50,8 +50,8 @@ generate: ## generate the contract's Go code, the plugins' schemas, the OpenAPI 
 lint: ## format check, vet and linters
 	$(LINT) run ./...
 
-bench: ## print the figures of docs/performance.md
-	go test -run '^$$' -bench . -benchtime 2s ./plugins/paygram ./host/store/sqlite ./host/wasm
+bench: build plugins ## measure router, plugin calls and journal, and write docs/performance.md (BENCH="-only calls")
+	cd test/bench && go run ./run $(BENCH)
 
 chaos: build plugins ## kill a router under load, and audit what is left (CHAOS="-payments 300 -kills 12 -seed 7")
 	go run ./test/chaos/run $(CHAOS)

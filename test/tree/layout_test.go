@@ -17,7 +17,7 @@ import (
 // parts are folders that belong to the package above them: a page that names that one has them.
 var parts = []string{
 	"abi/conformance", "abi/native", "host/attempt", "host/certificate", "host/payment", "host/sandbox", "host/store",
-	"host/wasm", "cmd/router", "plugins", "test/chaos", "test/hostile", "test/slowclients",
+	"host/wasm", "cmd/router", "plugins", "test/bench", "test/chaos", "test/hostile", "test/slowclients",
 	"test/storm", "examples",
 }
 

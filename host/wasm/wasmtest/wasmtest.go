@@ -15,19 +15,7 @@ import (
 // Sandbox is the router's sandbox, for as long as the test runs.
 func Sandbox(tb testing.TB) checked.Sandbox {
 	tb.Helper()
-	return sandbox(tb, wasm.Options{})
-}
-
-// Unmetered is a sandbox that charges no fuel, to measure what metering costs.
-func Unmetered(tb testing.TB) checked.Sandbox {
-	tb.Helper()
-	return sandbox(tb, wasm.Options{Unmetered: true})
-}
-
-func sandbox(tb testing.TB, options wasm.Options) checked.Sandbox {
-	tb.Helper()
-	options.Logger = slog.New(slog.DiscardHandler)
-	compiler, err := wasm.New("", options)
+	compiler, err := wasm.New("", wasm.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, compiler.Close(context.Background())) })
 	return checked.New(compiler)
