@@ -20,6 +20,8 @@ type journalCommand struct {
 	Check journalCheckCommand `cmd:"" help:"Check a journal or a copy, and whether a router would start held."`
 
 	Release journalReleaseCommand `cmd:"" help:"Release a held journal, over a router's API."`
+
+	Downgrade journalDowngradeCommand `cmd:"" help:"Bring a journal back to the former release's form."`
 }
 
 type journalBackupCommand struct {
@@ -82,6 +84,18 @@ func copyText(c sqlite.Copy) string {
 		text.WriteString("\n")
 	}
 	return text.String()
+}
+
+type journalDowngradeCommand struct {
+	Data string `default:"data" type:"path" help:"The data folder. No router may run in it."`
+}
+
+// Run brings a journal back, so that the release before this one goes on with it.
+func (c *journalDowngradeCommand) Run(h *host) error {
+	if err := sqlite.Downgrade(h.ctx, c.Data, h.log); err != nil {
+		return err
+	}
+	return write(h, fmt.Sprintf("%s is as the former release wrote it\n", sqlite.Journal(c.Data)))
 }
 
 type journalReleaseCommand struct {

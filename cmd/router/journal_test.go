@@ -283,3 +283,36 @@ func (w *harness) reachJournal(call func(operation, method, path, body string, h
 		call("release-journal", "POST", "/v1/journal/release", body, by...)
 	}
 }
+
+// A release goes back and comes again: what was answered is answered, to the byte, and payments go on.
+func TestAJournalGoesBackToTheFormerReleaseAndComesAgain(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	first := w.post("k", order)
+	require.Equal(t, 201, first.status)
+	made := read[api.Payment](t, first)
+	events := w.ask("GET", w.router+"/v1/payments/"+made.ID+"/events", "")
+	attempts := w.ask("GET", w.router+"/v1/payments/"+made.ID+"/attempts", "")
+	downgrade := journalDowngradeCommand{Data: w.data}
+	h := &host{ctx: t.Context(), stdout: io.Discard, log: slog.New(slog.DiscardHandler)}
+	require.ErrorContains(t, downgrade.Run(h), "is in use by process", "the router has it")
+	w.stop()
+	require.NoError(t, w.end())
+
+	var output strings.Builder
+	h.stdout = &output
+	require.NoError(t, downgrade.Run(h))
+	require.Contains(t, output.String(), sqlite.Journal(w.data))
+	require.ErrorContains(t, downgrade.Run(h), "version 10")
+
+	again := build(t, plan{beside: w})
+	repeated := again.post("k", order)
+	require.Equal(t, "true", repeated.header.Get("Idempotency-Replayed"))
+	require.Equal(t, string(first.body), string(repeated.body))
+	for path, before := range map[string]answer{"/events": events, "/attempts": attempts} {
+		require.Equal(t, string(before.body), string(again.ask("GET", again.router+"/v1/payments/"+made.ID+path, "").body))
+	}
+	again.drive(sandbox.PayGram, made.ProviderReference, "pay")
+	require.Equal(t, "succeeded", again.act(made, "refresh", "").Status)
+	require.Len(t, again.bookings(sandbox.PayGram), 1)
+}

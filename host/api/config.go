@@ -147,7 +147,7 @@ func (a *api) diff(ctx context.Context, in *diffInput) (*diffOutput, error) {
 
 // difference is what a configuration would change for the latest payments.
 func (a *api) difference(ctx context.Context, checked live.Checked, limit int) (routing.Difference, error) {
-	latest, err := a.engine.Payments(ctx, payment.Filter{Limit: limit})
+	latest, _, err := a.engine.Payments(ctx, payment.Filter{Limit: limit})
 	if err != nil {
 		return routing.Difference{}, err
 	}

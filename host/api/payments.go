@@ -412,7 +412,7 @@ type listInput struct {
 
 type listOutput struct {
 	Body struct {
-		Data       []Payment `json:"data"`
+		Data       []Payment `json:"data" doc:"May have fewer than limit, or none, on any page"`
 		NextCursor string    `json:"next_cursor,omitempty" doc:"Empty on the last page"`
 	}
 }
@@ -427,20 +427,17 @@ func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	filter := payment.Filter{
 		Merchant: merchant, Provider: in.Provider, Kind: payment.Kind(in.Kind), Currency: in.Currency,
 		Reference: in.Reference,
-		From:      in.From, Until: in.Until, Before: in.Cursor, Limit: in.Limit + 1,
+		From:      in.From, Until: in.Until, Before: in.Cursor, Limit: in.Limit,
 	}
 	for _, status := range in.Status {
 		filter.Status = append(filter.Status, payment.Status(status))
 	}
-	found, err := a.engine.Payments(ctx, filter)
+	found, next, err := a.engine.Payments(ctx, filter)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
 	out := &listOutput{}
-	if len(found) > in.Limit {
-		found = found[:in.Limit]
-		out.Body.NextCursor = found[in.Limit-1].ID
-	}
+	out.Body.NextCursor = next
 	out.Body.Data = make([]Payment, len(found))
 	for i, p := range found {
 		out.Body.Data[i] = viewOf(p)

@@ -37,6 +37,15 @@ func (s *Source) Make(prefix string, now time.Time) (string, error) {
 	return prefix + strings.ToLower(id.String()), nil
 }
 
+// Least is below every id with a prefix that is made at a time or later, and above all that are made before, by whole
+// milliseconds.
+func Least(prefix string, at time.Time) string {
+	var id ulid.ULID
+	ms := min(max(at.UnixMilli(), 0), int64(ulid.MaxTime())) //nolint:gosec // the greatest time has 48 bits
+	_ = id.SetTime(uint64(ms))                               //nolint:gosec // above 0
+	return prefix + strings.ToLower(id.String())
+}
+
 // Reference is the router's own for one operation of a payment, run or query at an account, in the form that the
 // manifest declares; empty without a form. It is the same whenever it is derived, so that a resend carries it again. It
 // starts with "0" only where the alphabet has one letter: some providers read it as a number.

@@ -297,7 +297,7 @@ func TestWhatIsOnItsWayWhenAJournalIsHeldIsNotMade(t *testing.T) {
 			if row.held {
 				require.ErrorIs(t, err, attempt.ErrHeld)
 				require.Empty(t, first.requests())
-				left, err := h.engine.Payments(t.Context(), payment.Filter{})
+				left, _, err := h.engine.Payments(t.Context(), payment.Filter{})
 				require.NoError(t, err)
 				require.Empty(t, left, "what may not leave is not made")
 				h.create(t, "k")
@@ -305,7 +305,7 @@ func TestWhatIsOnItsWayWhenAJournalIsHeldIsNotMade(t *testing.T) {
 				require.NoError(t, err)
 			}
 
-			left, err := h.engine.Payments(t.Context(), payment.Filter{})
+			left, _, err := h.engine.Payments(t.Context(), payment.Filter{})
 			require.NoError(t, err)
 			require.Len(t, left, 1)
 			require.NoError(t, h.engine.Recover(t.Context()))

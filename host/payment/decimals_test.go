@@ -51,7 +51,7 @@ func TestAnAccountThatCannotTakeSoManyDecimalsIsSkipped(t *testing.T) {
 		&invalid.Error{Field: "/amount", Reason: `must have at most 8 decimals in PRB; got "1.123456789"`},
 		refused.TooFine)
 	require.Equal(t, before, len(first.requests())+len(second.requests()), "nobody is asked")
-	payments, err := h.engine.Payments(t.Context(), payment.Filter{})
+	payments, _, err := h.engine.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)
 	require.Len(t, payments, 4, "nothing is journalled")
 }

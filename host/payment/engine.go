@@ -178,8 +178,8 @@ func (e *Engine) Payment(ctx context.Context, merchant, id string) (Payment, err
 	return p, nil
 }
 
-// Payments lists payments, newest first.
-func (e *Engine) Payments(ctx context.Context, filter Filter) ([]Payment, error) {
+// Payments lists a page of payments, newest first, as Journal.Payments does.
+func (e *Engine) Payments(ctx context.Context, filter Filter) (page []Payment, next string, err error) {
 	return e.journal.Payments(ctx, filter)
 }
 

@@ -38,7 +38,7 @@ func TestAPaymentIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	var seen payment.Payment
 	var rows []attempt.Attempt
 	first := newProvider(t, func(w http.ResponseWriter, _ *http.Request) {
-		payments, err := h.journal.Payments(context.Background(), payment.Filter{})
+		payments, _, err := h.journal.Payments(context.Background(), payment.Filter{})
 		if err != nil || len(payments) != 1 {
 			return
 		}
@@ -204,7 +204,7 @@ func TestAnOrderThatNobodyCanTakeLeavesNothingBehind(t *testing.T) {
 	var refused *payment.NoRouteError
 	require.ErrorAs(t, err, &refused)
 	require.Contains(t, refused.Decision.Candidates[0].Reason, "JPY")
-	payments, err := h.journal.Payments(t.Context(), payment.Filter{})
+	payments, _, err := h.journal.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)
 	require.Empty(t, payments)
 	key, err := h.journal.Key(t.Context(), "shop", "k")

@@ -38,7 +38,7 @@ func TestAnExhaustedMachineTakesNothingNew(t *testing.T) {
 	_, err = h.engine.Perform(t.Context(), author("shop"), attempt.Key{Value: "run", Fingerprint: "f"},
 		operation.Request{Provider: "a", Operation: "confirm"}, time.Minute)
 	require.ErrorIs(t, err, attempt.ErrExhausted)
-	payments, err := h.engine.Payments(t.Context(), payment.Filter{})
+	payments, _, err := h.engine.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)
 	require.Len(t, payments, 1, "nothing is journalled")
 

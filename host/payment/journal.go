@@ -44,8 +44,9 @@ type Payments interface {
 	Save(ctx context.Context, change Change) error
 	// Payment reads one, whoever's.
 	Payment(ctx context.Context, id string) (Payment, error)
-	// Payments lists, newest first.
-	Payments(ctx context.Context, filter Filter) ([]Payment, error)
+	// Payments lists a page, newest first: by their ids, which have the time of creation. next is the id to go on from,
+	// and empty at the end. A page may have few, or none, and a next: so many were looked at.
+	Payments(ctx context.Context, filter Filter) (page []Payment, next string, err error)
 	// Unfinished lists payments that somebody may have left half done, oldest first, after the given id: those that are
 	// created or processing, and those that are not terminal and have an attempt that is open.
 	Unfinished(ctx context.Context, after string, limit int) ([]Payment, error)

@@ -26,7 +26,7 @@ func TestMomentsComeWhereACrashIsWorst(t *testing.T) {
 	var mutex sync.Mutex
 	var moments []seen
 	got := func(m attempt.Moment) {
-		payments, err := h.journal.Payments(context.Background(), payment.Filter{})
+		payments, _, err := h.journal.Payments(context.Background(), payment.Filter{})
 		if err != nil || len(payments) != 1 {
 			return
 		}

@@ -326,7 +326,7 @@ func (w *world) stop(t *rapid.T) {
 }
 
 func (w *world) payments(t *rapid.T) []payment.Payment {
-	found, err := w.journal.Payments(context.Background(), payment.Filter{})
+	found, _, err := w.journal.Payments(context.Background(), payment.Filter{})
 	require.NoError(t, err)
 	return found
 }

@@ -105,7 +105,7 @@ func TestAQuoteLeavesNothingBehindAndTellsNothingOfThePayer(t *testing.T) {
 		Pays: money.Money{Amount: "10.00", Currency: "EUR"}, Gets: money.Money{Amount: "9.70", Currency: "EUR"},
 		Fees: []money.Money{{Amount: "0.30", Currency: "EUR"}}, Bounds: []money.Bound{{Currency: "EUR", Min: "1"}},
 	}, quote)
-	payments, err := h.journal.Payments(t.Context(), payment.Filter{})
+	payments, _, err := h.journal.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)
 	require.Empty(t, payments)
 }

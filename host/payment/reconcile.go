@@ -287,22 +287,21 @@ func (e *Engine) showUnconfigured(ctx context.Context) error {
 		if e.configured(name) {
 			continue
 		}
-		const page = 100
-		filter := Filter{Provider: name, Status: slices.Sorted(maps.Keys(schedules)), Limit: page}
+		filter := Filter{Provider: name, Status: slices.Sorted(maps.Keys(schedules))}
 		for {
-			payments, err := e.journal.Payments(ctx, filter)
+			payments, next, err := e.journal.Payments(ctx, filter)
 			if err != nil {
 				return err
 			}
 			for _, p := range payments {
-				filter.Before = p.ID
 				if err := e.showUnconfiguredOne(ctx, p); err != nil {
 					return err
 				}
 			}
-			if len(payments) < page {
+			if next == "" {
 				break
 			}
+			filter.Before = next
 		}
 	}
 	return nil

@@ -251,7 +251,7 @@ func TestAReportBeforeTheCreatesOwnAnswer(t *testing.T) {
 	reported := make(chan error, 1)
 	first := newProvider(t, nil, func(w http.ResponseWriter, _ *http.Request) {
 		go func() {
-			found, err := h.journal.Payments(context.Background(), payment.Filter{})
+			found, _, err := h.journal.Payments(context.Background(), payment.Filter{})
 			if err != nil {
 				reported <- err
 				return

@@ -113,7 +113,7 @@ func TestPaymentWhoseRulesCannotBeKeptIsNotMade(t *testing.T) {
 	require.ErrorIs(t, err, attempt.ErrJournal)
 	require.Empty(t, at.requests())
 	require.Zero(t, book.Used("limited", time.Now()).Day, "it is given back")
-	all, err := h.engine.Payments(t.Context(), payment.Filter{})
+	all, _, err := h.engine.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)
 	require.Empty(t, all)
 	k.refuses(nil)

@@ -84,14 +84,14 @@ func readJournal(ctx context.Context, dir string) (c contents, err error) {
 	}()
 	const page = 500
 	for before := ""; ; {
-		list, err := c.db.Payments(ctx, payment.Filter{Before: before, Limit: page})
+		list, next, err := c.db.Payments(ctx, payment.Filter{Before: before, Limit: page})
 		if err != nil {
 			return c, fmt.Errorf("read a copy of the journal: %w", err)
 		}
 		for _, p := range list {
-			c.payments[p.ID], before = p, p.ID
+			c.payments[p.ID] = p
 		}
-		if len(list) < page {
+		if before = next; next == "" {
 			break
 		}
 	}

@@ -117,9 +117,9 @@ func (j *journal) Payment(ctx context.Context, id string) (payment.Payment, erro
 	return j.db.Payment(ctx, id)
 }
 
-func (j *journal) Payments(ctx context.Context, filter payment.Filter) ([]payment.Payment, error) {
+func (j *journal) Payments(ctx context.Context, filter payment.Filter) ([]payment.Payment, string, error) {
 	if err := j.hold("list payments"); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	return j.db.Payments(ctx, filter)
 }

@@ -37,8 +37,7 @@ var (
 // Keys implements access.Store.
 func (db *DB) Keys(ctx context.Context) ([]access.Key, error) {
 	const what = "list API keys"
-	rows, err := db.read[listKeys].QueryContext(ctx)
-	return collect(ctx, what, rows, err, func() (k access.Key, err error) {
+	return readAll(ctx, db, what, listKeys, nil, func(rows *sql.Rows) (k access.Key, err error) {
 		var rights, issuedBy string
 		var created, expires, revoked, used sql.NullString
 		var hash []byte
@@ -114,8 +113,8 @@ func (db *DB) EndAct(ctx context.Context, sequence int64, outcome audit.Outcome,
 // Acts implements audit.Store.
 func (db *DB) Acts(ctx context.Context, filter audit.Filter) ([]audit.Entry, error) {
 	const what = "list administrative acts"
-	rows, err := db.read[listActs].QueryContext(ctx, filter.After, filter.Act, filter.Key, atMost(filter.Limit))
-	return collect(ctx, what, rows, err, func() (e audit.Entry, err error) {
+	args := []any{filter.After, filter.Act, filter.Key, atMost(filter.Limit)}
+	return readAll(ctx, db, what, listActs, args, func(rows *sql.Rows) (e audit.Entry, err error) {
 		var at sql.NullString
 		var before, after string
 		if err := rows.Scan(&e.Sequence, &at, &e.Key, &e.Name, &e.Merchant, &e.Address, &e.Act, &e.Object, &before,

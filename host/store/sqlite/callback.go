@@ -88,11 +88,10 @@ func (db *DB) DueCallbacks(ctx context.Context, account string, vouched bool, no
 	limit int,
 ) ([]callback.Callback, error) {
 	const what = "list callbacks that are due"
-	rows, err := db.read[listDueCallbacks].QueryContext(ctx, account, vouched, textOf(now), atMost(limit))
-	return collect(ctx, what, rows, err, func() (callback.Callback, error) { return scanCallback(ctx, what, rows) })
+	return readAll(ctx, db, what, listDueCallbacks, []any{account, vouched, textOf(now), atMost(limit)}, scanCallback)
 }
 
-func scanCallback(ctx context.Context, what string, rows *sql.Rows) (callback.Callback, error) {
+func scanCallback(rows *sql.Rows) (callback.Callback, error) {
 	var c callback.Callback
 	var addressedTo, paymentID, due sql.NullString
 	var received, last, header string
@@ -102,7 +101,7 @@ func scanCallback(ctx context.Context, what string, rows *sql.Rows) (callback.Ca
 		&c.Query, &header, &c.Body, &receipt,
 		&c.Vouched, &c.State, &due, &c.Tries, &c.Note, &lastClock)
 	if err != nil {
-		return callback.Callback{}, unread(ctx, what, err)
+		return callback.Callback{}, err
 	}
 	c.LastClock = time.Duration(lastClock) * time.Millisecond
 	c.AddressedTo, c.PaymentID = addressedTo.String, paymentID.String

@@ -58,7 +58,7 @@ func TestTheLogIsMovedBesideTheCommits(t *testing.T) {
 // again after it.
 func TestALargeLogIsShown(t *testing.T) {
 	t.Parallel()
-	var log record
+	var log watchedLog
 	db, err := Open(t.Context(), t.TempDir(), checkpointingAt(20), Logger(slog.New(slog.NewTextHandler(&log, nil))))
 	require.NoError(t, err)
 	defer db.Close()
@@ -66,7 +66,7 @@ func TestALargeLogIsShown(t *testing.T) {
 	reading, err := db.reads.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
 	require.NoError(t, err)
 	var payments int
-	require.NoError(t, reading.QueryRowContext(t.Context(), "SELECT count(*) FROM payment").Scan(&payments))
+	require.NoError(t, reading.QueryRowContext(t.Context(), "SELECT count(*) FROM owner").Scan(&payments))
 	n := 1
 	require.Eventually(t, func() bool {
 		fill(t, db, n, n+10)

@@ -2,50 +2,54 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"payrouter/host/attempt"
+	record "payrouter/host/store/record/v1"
 )
 
-const (
-	// putClaim writes nothing if the object has an owner.
-	putClaim  = `INSERT INTO claim (account, object, reference, owner) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	findClaim = `SELECT owner FROM claim WHERE account = ? AND object = ? AND reference = ?`
-)
+// findOwners lists who was ever answered with an object, at an account, of whatever sort.
+const findOwners = `SELECT o.id FROM name n JOIN owner o ON o.number = n.owner WHERE n.hash = ? ORDER BY n.owner`
 
-// putClaim writes what a change of an owner claims. A second claim of the same owner is none.
-func (t transaction) putClaim(claim *attempt.Claim, owner attempt.OwnerID) error {
-	switch {
-	case claim == nil:
-		return nil
-	case claim.Owner != owner:
-		return fmt.Errorf("%s claims for %s: %w", owner, claim.Owner, attempt.ErrClaimed)
-	}
-	rows, err := t.exec(putClaim, claim.Account, claim.Object, claim.Reference, claim.Owner)
-	if err != nil || rows == 1 {
-		return err
-	}
-	var standing string
-	if _, err := t.find(findClaim, []any{claim.Account, claim.Object, claim.Reference}, &standing); err != nil {
-		return err
-	}
-	if attempt.OwnerID(standing) != owner {
-		return fmt.Errorf("%s %q at %s is of %s: %w", claim.Object, claim.Reference, claim.Account, standing,
-			attempt.ErrClaimed)
+// checkClaims is attempt.ErrClaimed where an object is another's than the owner's.
+func (t transaction) checkClaims(claims []attempt.Claim, of int64) error {
+	for _, claim := range claims {
+		named, err := collectIn(t, listNamed, []any{nameOf("theirs", claim.Account, claim.Reference)}, scanNumber)
+		if err != nil {
+			return err
+		}
+		for _, other := range named {
+			if other == of {
+				continue
+			}
+			changes, err := collectIn(t, changesOfNumber, []any{other}, scanChange)
+			if err != nil {
+				return err
+			}
+			if record.Claims(changes, claim) {
+				return fmt.Errorf("%s %q at %s is another's: %w", claim.Object, claim.Reference, claim.Account,
+					attempt.ErrClaimed)
+			}
+		}
 	}
 	return nil
 }
 
 // Owner implements payment.Journal.
 func (db *DB) Owner(ctx context.Context, account, object, reference string) (owner string, err error) {
-	err = db.read[findClaim].QueryRowContext(ctx, account, object, reference).Scan(&owner)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
+	const what = "read whose an object is"
+	named, err := readAll(ctx, db, what, findOwners, []any{nameOf("theirs", account, reference)}, scanText[string])
 	if err != nil {
-		return "", unread(ctx, "read whose an object is", err)
+		return "", err
 	}
-	return owner, nil
+	for _, id := range named {
+		changes, err := db.changes(ctx, what, id)
+		if err != nil {
+			return "", err
+		}
+		if record.Claims(changes, attempt.Claim{Account: account, Object: object, Reference: reference}) {
+			return id, nil
+		}
+	}
+	return "", nil
 }

@@ -117,7 +117,7 @@ const (
 // jumped writes a jump of the wall clock down, and mends schedules.
 func (t transaction) jumped(by time.Duration) error {
 	m := t.batch.moment
-	if err := t.event(store.ClockJumped, "", jumpText(by)); err != nil {
+	if err := t.note(store.ClockJumped, "", jumpText(by)); err != nil {
 		return err
 	}
 	if by > 0 {

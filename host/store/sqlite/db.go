@@ -36,6 +36,9 @@ type DB struct {
 	standing *standing
 	witness  *witness
 	log      *slog.Logger
+	// lookedAt is how many rows a page of a list looks at, longest how long a read may take.
+	lookedAt int
+	longest  time.Duration
 	close    func() error
 }
 
@@ -62,6 +65,18 @@ type choices struct {
 	witnessEvery time.Duration
 	mode         Mode
 	checkpointAt int
+	lookedAt     int
+	longestRead  time.Duration
+}
+
+// readingFor is for tests: they do not wait for long.
+func readingFor(longest time.Duration) Option {
+	return func(c *choices) { c.longestRead = longest }
+}
+
+// lookingAt is for tests: they have small journals.
+func lookingAt(rows int) Option {
+	return func(c *choices) { c.lookedAt = rows }
 }
 
 // checkpointingAt is for tests: they have small logs.
@@ -96,8 +111,8 @@ func InMode(mode Mode) Option {
 	return func(c *choices) { c.mode = mode }
 }
 
-// WhileMigrating has a function called for each migration to a version, after its changes and before its commit. It may
-// hold it there, or end the process.
+// WhileMigrating has a function called for each migration to a version, after its changes and before its commit, and
+// for each part of the payments that is converted to the change log. It may hold it there, or end the process.
 func WhileMigrating(observe func(version int64)) Option {
 	return func(c *choices) { c.migrating = observe }
 }
@@ -105,12 +120,13 @@ func WhileMigrating(observe func(version int64)) Option {
 func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB, err error) {
 	chosen := choices{
 		checkpointAt: checkpointAt, migrating: func(int64) {}, log: slog.New(slog.DiscardHandler), witnessEvery: witnessEvery,
-		now: time.Now, //nolint:forbidigo // the clock's one place
+		now:      time.Now, //nolint:forbidigo // the clock's one place
+		lookedAt: lookedAt, longestRead: longestRead,
 	}
 	for _, choose := range options {
 		choose(&chosen)
 	}
-	db := &DB{log: chosen.log}
+	db := &DB{log: chosen.log, lookedAt: chosen.lookedAt, longest: chosen.longestRead}
 	var closers []func() error
 	closeAll := func() error {
 		var errs []error
@@ -138,6 +154,9 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 	if err := migrate(ctx, writes, chosen.migrating); err != nil {
 		return nil, fmt.Errorf("migrate %s: %w", db.dir.database(), err)
 	}
+	if err := convert(ctx, writes, chosen.log, chosen.migrating); err != nil {
+		return nil, fmt.Errorf("migrate %s: %w", db.dir.database(), err)
+	}
 
 	db.reads, err = openPool(ctx, db.dir.database(), max(4, runtime.GOMAXPROCS(0)),
 		append(slices.Clip(pragmas), queryOnly)...)
@@ -156,12 +175,16 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 	if err != nil {
 		return nil, err
 	}
+	var last int64
+	if err := writes.QueryRowContext(ctx, lastNumber).Scan(&last); err != nil {
+		return nil, errors.Join(fmt.Errorf("read the last change: %w", err), checkpoints.db.Close())
+	}
 	session := newSession()
 	closers = append(closers, db.witness.close)
 	db.witness.start()
 	db.writer = &writer{
 		db: writes, batch: batch, clock: db.clock, session: session, commits: db.standing.commits,
-		persisted: db.standing.clock,
+		persisted: db.standing.clock, next: last + 1,
 		committed: func(number int64, at time.Time) {
 			checkpoints.notify()
 			db.witness.saw(testimony{Journal: db.standing.identity, Session: session, Commit: number, At: at})
@@ -229,4 +252,11 @@ func prepare(ctx context.Context, db *sql.DB, texts []string) (prepared, error) 
 		all[text] = stmt
 	}
 	return all, nil
+}
+
+// close is for statements that are not needed as long as their database is.
+func (p prepared) close() {
+	for _, stmt := range p {
+		_ = stmt.Close()
+	}
 }

@@ -14,20 +14,29 @@ import (
 //go:embed migration/*.sql
 var migrations embed.FS
 
-// migrate brings a database to the schema of this binary. One that a later binary has migrated is left alone.
-func migrate(ctx context.Context, db *sql.DB, observe func(version int64)) error {
+// migrator knows the migrations of a database.
+func migrator(db *sql.DB, observe func(version int64)) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migration")
 	if err != nil {
-		return fmt.Errorf("find the migrations: %w", err)
+		return nil, fmt.Errorf("find the migrations: %w", err)
 	}
 	versions, err := database.NewStore(goose.DialectSQLite3, goose.DefaultTablename)
 	if err != nil {
-		return fmt.Errorf("prepare the migrations: %w", err)
+		return nil, fmt.Errorf("prepare the migrations: %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectCustom, db, files, goose.WithDisableGlobalRegistry(true),
 		goose.WithStore(watchedVersions{versions, observe}))
 	if err != nil {
-		return fmt.Errorf("read the migrations: %w", err)
+		return nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// migrate brings a database to the schema of this binary. One that a later binary has migrated is left alone.
+func migrate(ctx context.Context, db *sql.DB, observe func(version int64)) error {
+	provider, err := migrator(db, observe)
+	if err != nil {
+		return err
 	}
 	current, target, err := provider.GetVersions(ctx)
 	if err != nil {

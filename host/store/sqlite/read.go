@@ -5,248 +5,151 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
+	record "payrouter/host/store/record/v1"
 )
 
 // pageSize is the default length of a list.
 const pageSize = 100
 
 const (
-	attemptColumns = `call, state, request, response, doc`
+	terminal = `'succeeded', 'failed', 'canceled', 'expired'`
+	// ofOwner are the last records of owners.
+	ofOwner = `SELECT c.record FROM owner o JOIN change c ON c.number = o.last `
 
-	findPayment  = `SELECT doc FROM payment WHERE id = ?`
-	listAttempts = `SELECT ` + attemptColumns + ` FROM attempt WHERE payment_id = ? ORDER BY number`
-	attemptByID  = `SELECT ` + attemptColumns + ` FROM attempt WHERE id = ?`
-	// Most payments wait for their payers, and are not looked at. Left alone, SQLite would look for attempts by
-	// payment, at all of them.
-	listUnfinished = `SELECT doc FROM payment WHERE id IN (
-		SELECT id FROM payment WHERE status = 'created' AND id > ?1
-		UNION SELECT id FROM payment WHERE status = 'processing' AND id > ?1
-		UNION SELECT payment_id FROM attempt INDEXED BY attempt_open WHERE event IS NULL AND payment_id > ?1
-			AND (SELECT status FROM payment WHERE id = payment_id) NOT IN (` + terminal + `)
-		ORDER BY 1 LIMIT ?2) ORDER BY id`
-	// A reference is one payment's: a second row is all that need be seen of more.
-	findByReference = `SELECT doc FROM payment WHERE id IN (SELECT payment_id FROM attempt WHERE provider = ? AND ` +
-		`reference = ?) LIMIT 2`
-	findByTheirs = `SELECT doc FROM payment WHERE provider = ? AND provider_reference = ? LIMIT 2`
+	findPayment = ofOwner + `WHERE o.id = ? AND o.operation IS NULL`
+	// Most payments wait for their payers, and are not looked at.
+	listUnfinished = ofOwner + `WHERE o.operation IS NULL AND o.id IN (
+		SELECT id FROM owner WHERE status = 'created' AND status NOT IN (` + terminal + `) AND id > ?1
+		UNION SELECT id FROM owner WHERE status = 'processing' AND status NOT IN (` + terminal + `) AND id > ?1
+		UNION SELECT w.id FROM attempt a INDEXED BY attempt_open JOIN owner w ON w.number = a.owner
+			WHERE a.given IS NOT NULL AND w.id > ?1 AND w.status NOT IN (` + terminal + `)
+		ORDER BY 1) AND o.id > ?1 ORDER BY o.id LIMIT ?2`
+	// listNamedPayments has other payments, too, where a hash is that of two names.
+	listNamedPayments = ofOwner + `JOIN name n ON n.owner = o.number WHERE n.hash = ? AND o.operation IS NULL ` +
+		`ORDER BY n.owner`
 	// One step of the index for each provider, however many payments wait there.
 	listWaiting = `WITH RECURSIVE waiting (provider) AS (
-		SELECT min(provider) FROM payment INDEXED BY payment_due WHERE next_check IS NOT NULL
-		UNION ALL SELECT (SELECT min(provider) FROM payment INDEXED BY payment_due WHERE next_check IS NOT NULL
+		SELECT min(provider) FROM owner INDEXED BY owner_due WHERE due IS NOT NULL
+		UNION ALL SELECT (SELECT min(provider) FROM owner INDEXED BY owner_due WHERE due IS NOT NULL
 			AND provider > waiting.provider)
 			FROM waiting WHERE provider IS NOT NULL
 		) SELECT provider FROM waiting WHERE provider IS NOT NULL`
-	listDue = `SELECT doc FROM payment WHERE provider IS ? AND next_check <= ? ORDER BY next_check LIMIT ?`
+	listDue = ofOwner + `WHERE o.provider IS ? AND o.due <= ? ORDER BY o.due LIMIT ?`
 	// What is due later than any schedule goes was scheduled by a wall clock that was ahead.
-	listStranded = `SELECT doc FROM payment WHERE provider IS ? AND next_check > ?
-		AND (status NOT IN ('succeeded', 'failed', 'canceled', 'expired') OR next_check > ?) ORDER BY next_check LIMIT ?`
+	listStranded = ofOwner + `WHERE o.provider IS ? AND o.due > ?
+		AND (o.status NOT IN (` + terminal + `) OR o.due > ?) ORDER BY o.due LIMIT ?`
 
-	entryColumns    = `seq, doc, snapshot`
-	listTimeline    = `SELECT ` + entryColumns + ` FROM event WHERE payment_id = ? ORDER BY seq`
-	listEntries     = `SELECT ` + entryColumns + ` FROM event WHERE seq > ? ORDER BY seq LIMIT ?`
-	listTheirEvents = `SELECT ` + entryColumns + ` FROM event WHERE merchant = ? AND seq > ? ORDER BY seq LIMIT ?`
+	// They start at the change before the next one: it may have further entries.
+	listEntries = `SELECT number, record FROM change WHERE entries > 0
+		AND number >= coalesce((SELECT max(number) FROM change WHERE entries > 0 AND number <= ?1), 0)
+		ORDER BY number LIMIT ?2`
+	listTheirEvents = `SELECT number, record FROM change WHERE merchant = ?1 AND entries > 0
+		AND number >= coalesce((SELECT max(number) FROM change WHERE merchant = ?1 AND entries > 0 AND number <= ?2), 0)
+		ORDER BY number LIMIT ?3`
 
-	listOpen = `SELECT ` + attemptColumns + ` FROM attempt WHERE event IS NULL AND id > ? ORDER BY id LIMIT ?`
+	listOpen = `SELECT id FROM attempt WHERE given IS NOT NULL AND id > ? ORDER BY id LIMIT ?`
+
+	findKey = `SELECT o.id, o.merchant, f.record, a.record FROM name n JOIN owner o ON o.number = n.owner
+		JOIN change f ON f.number = o.number LEFT JOIN change a ON a.number = o.answer WHERE n.hash = ? ORDER BY n.owner`
+	findAnswerable = `SELECT o.number, o.last, o.merchant, c.record FROM owner o JOIN change c ON c.number = o.last
+		WHERE o.id = ?`
 )
 
 func reads() []string {
 	return []string{
-		findPayment, findByReference, findByTheirs, listWaiting, listDue, listStranded, listTimeline, listEntries,
-		listTheirEvents, listAttempts, attemptByID, listUnfinished, listOpen, findKey,
-		listDueCallbacks, findRun, listUnfinishedRuns, findClaim,
+		findPayment, listNamedPayments, listWaiting, listDue, listStranded, listEntries, listTheirEvents, listUnfinished,
+		listOpen, findKey, listDueCallbacks, findRun, listUnfinishedRuns, changesOf, changesOfAttempt, findOwners,
 	}
 }
 
 // Payment implements payment.Journal.
 func (db *DB) Payment(ctx context.Context, id string) (payment.Payment, error) {
-	var doc string
-	err := db.read[findPayment].QueryRowContext(ctx, id).Scan(&doc)
-	if errors.Is(err, sql.ErrNoRows) {
-		return payment.Payment{}, fmt.Errorf("payment %s: %w", id, payment.ErrNotFound)
-	}
+	found, err := readAll(ctx, db, "read payment "+id, findPayment, []any{id}, scanPayment)
 	if err != nil {
-		return payment.Payment{}, unread(ctx, "read payment "+id, err)
-	}
-	return decodePayment(doc)
-}
-
-// Payments implements payment.Journal.
-func (db *DB) Payments(ctx context.Context, filter payment.Filter) ([]payment.Payment, error) {
-	text, args := listQuery(filter)
-	rows, err := db.reads.QueryContext(ctx, text, args...)
-	return paymentsOf(ctx, "list payments", rows, err)
-}
-
-// Unfinished implements payment.Journal. An empty id starts at the oldest; limit 0 means 100.
-func (db *DB) Unfinished(ctx context.Context, after string, limit int) ([]payment.Payment, error) {
-	rows, err := db.read[listUnfinished].QueryContext(ctx, after, atMost(limit))
-	return paymentsOf(ctx, "list unfinished payments", rows, err)
-}
-
-// PaymentByReference implements payment.Journal.
-func (db *DB) PaymentByReference(ctx context.Context, provider, reference string) (payment.Payment, error) {
-	return db.only(ctx, findByReference, provider, reference)
-}
-
-// PaymentByProviderReference implements payment.Journal.
-func (db *DB) PaymentByProviderReference(ctx context.Context, provider, reference string) (payment.Payment, error) {
-	return db.only(ctx, findByTheirs, provider, reference)
-}
-
-func (db *DB) only(ctx context.Context, text, provider, reference string) (payment.Payment, error) {
-	what := "find a payment at " + provider
-	rows, err := db.read[text].QueryContext(ctx, provider, reference)
-	found, err := paymentsOf(ctx, what, rows, err)
-	switch {
-	case err != nil:
 		return payment.Payment{}, err
-	case len(found) == 0:
-		return payment.Payment{}, fmt.Errorf("%s: %w", what, payment.ErrNotFound)
-	case len(found) > 1:
-		return payment.Payment{}, fmt.Errorf("%s: %s and %s: %w", what, found[0].ID, found[1].ID, payment.ErrAmbiguous)
+	}
+	if len(found) == 0 {
+		return payment.Payment{}, fmt.Errorf("payment %s: %w", id, payment.ErrNotFound)
 	}
 	return found[0], nil
 }
 
+// Unfinished implements payment.Journal. An empty id starts at the oldest; limit 0 means 100.
+func (db *DB) Unfinished(ctx context.Context, after string, limit int) ([]payment.Payment, error) {
+	return readAll(ctx, db, "list unfinished payments", listUnfinished, []any{after, atMost(limit)}, scanPayment)
+}
+
+// PaymentByReference implements payment.Journal.
+func (db *DB) PaymentByReference(ctx context.Context, provider, reference string) (payment.Payment, error) {
+	return db.only(ctx, provider, nameOf("ours", provider, reference), func(p payment.Payment) (bool, error) {
+		attempts, err := db.Attempts(ctx, p.ID)
+		return slices.ContainsFunc(attempts, func(a attempt.Attempt) bool {
+			return a.Provider == provider && a.Reference == reference
+		}), err
+	})
+}
+
+// PaymentByProviderReference implements payment.Journal.
+func (db *DB) PaymentByProviderReference(ctx context.Context, provider, reference string) (payment.Payment, error) {
+	return db.only(ctx, provider, nameOf("theirs", provider, reference), func(p payment.Payment) (bool, error) {
+		return p.Provider == provider && p.ProviderReference == reference, nil
+	})
+}
+
+// only is the one payment of those with a name that has it.
+func (db *DB) only(ctx context.Context, provider string, name sql.NullInt64,
+	has func(payment.Payment) (bool, error),
+) (payment.Payment, error) {
+	what := "find a payment at " + provider
+	named, err := readAll(ctx, db, what, listNamedPayments, []any{name}, scanPayment)
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	var found []payment.Payment
+	for _, p := range named {
+		named, err := has(p)
+		if err != nil {
+			return payment.Payment{}, err
+		}
+		if named {
+			found = append(found, p)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return payment.Payment{}, fmt.Errorf("%s: %w", what, payment.ErrNotFound)
+	case 1:
+		return found[0], nil
+	}
+	return payment.Payment{}, fmt.Errorf("%s: %s and %s: %w", what, found[0].ID, found[1].ID, payment.ErrAmbiguous)
+}
+
 // Waiting implements payment.Journal.
 func (db *DB) Waiting(ctx context.Context) ([]string, error) {
-	const what = "list providers at which payments wait"
-	rows, err := db.read[listWaiting].QueryContext(ctx) //nolint:sqlclosecheck // collect closes it
-	return collect(ctx, what, rows, err, func() (string, error) {
-		var provider string
-		if err := rows.Scan(&provider); err != nil {
-			return "", unread(ctx, what, err)
-		}
-		return provider, nil
-	})
+	return readAll(ctx, db, "list providers at which payments wait", listWaiting, nil, scanText[string])
 }
 
 // Due implements payment.Journal. limit 0 means 100.
 func (db *DB) Due(ctx context.Context, provider string, now time.Time, limit int) ([]payment.Payment, error) {
 	what := "list payments due at " + provider
 	limit = atMost(limit)
-	rows, err := db.read[listStranded].QueryContext(ctx, optional(provider), textOf(now.Add(payment.FurthestCheck)),
-		textOf(now.Add(payment.FurthestLateCheck)), limit)
-	stranded, err := paymentsOf(ctx, what, rows, err)
+	beyond := []any{
+		optional(provider), nanos(now.Add(payment.FurthestCheck)), nanos(now.Add(payment.FurthestLateCheck)), limit,
+	}
+	stranded, err := readAll(ctx, db, what, listStranded, beyond, scanPayment)
 	if err != nil || len(stranded) == limit {
 		return stranded, err
 	}
-	rows, err = db.read[listDue].QueryContext(ctx, optional(provider), textOf(now), limit-len(stranded))
-	due, err := paymentsOf(ctx, what, rows, err)
+	due, err := readAll(ctx, db, what, listDue, []any{optional(provider), nanos(now), limit - len(stranded)}, scanPayment)
 	if err != nil {
 		return nil, err
 	}
 	return append(stranded, due...), nil
-}
-
-// Timeline implements payment.Journal. A payment that does not exist has none.
-func (db *DB) Timeline(ctx context.Context, paymentID string) ([]payment.Entry, error) {
-	rows, err := db.read[listTimeline].QueryContext(ctx, paymentID)
-	return entriesOf(ctx, "list events of payment "+paymentID, rows, err)
-}
-
-// Entries implements payment.Journal. limit 0 means 100.
-func (db *DB) Entries(ctx context.Context, merchant string, after int64, limit int) ([]payment.Entry, error) {
-	const what = "list events"
-	if merchant == "" {
-		rows, err := db.read[listEntries].QueryContext(ctx, after, atMost(limit))
-		return entriesOf(ctx, what, rows, err)
-	}
-	rows, err := db.read[listTheirEvents].QueryContext(ctx, merchant, after, atMost(limit))
-	return entriesOf(ctx, what, rows, err)
-}
-
-func entriesOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]payment.Entry, error) {
-	return collect(ctx, what, rows, err, func() (payment.Entry, error) {
-		var sequence int64
-		var doc string
-		var snapshot []byte
-		if err := rows.Scan(&sequence, &doc, &snapshot); err != nil {
-			return payment.Entry{}, unread(ctx, what, err)
-		}
-		return decodeEntry(sequence, doc, snapshot)
-	})
-}
-
-// Attempts implements payment.Journal. A payment that does not exist has none.
-func (db *DB) Attempts(ctx context.Context, paymentID string) ([]attempt.Attempt, error) {
-	rows, err := db.read[listAttempts].QueryContext(ctx, paymentID)
-	return attemptsOf(ctx, "list attempts of payment "+paymentID, rows, err)
-}
-
-// Attempt reads one attempt, of whichever payment; payment.ErrNotFound where there is none.
-func (db *DB) Attempt(ctx context.Context, id attempt.ID) (attempt.Attempt, error) {
-	rows, err := db.read[attemptByID].QueryContext(ctx, id)
-	found, err := attemptsOf(ctx, "read attempt "+string(id), rows, err)
-	if err != nil {
-		return attempt.Attempt{}, err
-	}
-	if len(found) == 0 {
-		return attempt.Attempt{}, fmt.Errorf("attempt %s: %w", id, payment.ErrNotFound)
-	}
-	return found[0], nil
-}
-
-// OpenAttempts lists the attempts of any payment that are open, oldest first, from the one after the id given; empty
-// starts at the oldest. limit 0 means 100.
-func (db *DB) OpenAttempts(ctx context.Context, after attempt.ID, limit int) ([]attempt.Attempt, error) {
-	rows, err := db.read[listOpen].QueryContext(ctx, after, atMost(limit))
-	return attemptsOf(ctx, "list open attempts", rows, err)
-}
-
-// Key implements payment.Journal.
-func (db *DB) Key(ctx context.Context, merchant, value string) (*attempt.Key, error) {
-	row := keyRow{key: attempt.Key{Merchant: merchant, Value: value}}
-	err := db.read[findKey].QueryRowContext(ctx, merchant, value).Scan(row.into()...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, unread(ctx, "read an idempotency key", err)
-	}
-	return row.decode()
-}
-
-func listQuery(filter payment.Filter) (text string, args []any) {
-	var where []string
-	and := func(condition string, values ...any) {
-		where, args = append(where, condition), append(args, values...)
-	}
-	equal := func(column, value string) {
-		if value != "" {
-			and(column+" = ?", value)
-		}
-	}
-	equal("merchant", filter.Merchant)
-	equal("provider", filter.Provider)
-	equal("kind", string(filter.Kind))
-	equal("currency", filter.Currency)
-	equal("reference", filter.Reference)
-	if len(filter.Status) > 0 {
-		statuses := make([]any, 0, len(filter.Status))
-		for _, status := range filter.Status {
-			statuses = append(statuses, string(status))
-		}
-		and("status IN (?"+strings.Repeat(", ?", len(statuses)-1)+")", statuses...)
-	}
-	if !filter.From.IsZero() {
-		and("created_at >= ?", textOf(filter.From))
-	}
-	if !filter.Until.IsZero() {
-		and("created_at < ?", textOf(filter.Until))
-	}
-	if filter.Before != "" {
-		and("id < ?", filter.Before)
-	}
-	text = "SELECT doc FROM payment"
-	if len(where) > 0 {
-		text += " WHERE " + strings.Join(where, " AND ")
-	}
-	return text + " ORDER BY id DESC LIMIT ?", append(args, atMost(filter.Limit))
 }
 
 func atMost(limit int) int {
@@ -256,24 +159,46 @@ func atMost(limit int) int {
 	return limit
 }
 
-func paymentsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]payment.Payment, error) {
-	return collect(ctx, what, rows, err, func() (payment.Payment, error) {
-		var doc string
-		if err := rows.Scan(&doc); err != nil {
-			return payment.Payment{}, unread(ctx, what, err)
-		}
-		return decodePayment(doc)
-	})
+func scanText[T ~string](rows *sql.Rows) (text T, err error) {
+	err = rows.Scan(&text)
+	return text, err
 }
 
-func attemptsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]attempt.Attempt, error) {
-	return collect(ctx, what, rows, err, func() (attempt.Attempt, error) {
-		var row attemptRow
-		if err := rows.Scan(&row.call, &row.state, &row.request, &row.response, &row.doc); err != nil {
-			return attempt.Attempt{}, unread(ctx, what, err)
-		}
-		return row.decode()
-	})
+func scanPayment(rows *sql.Rows) (payment.Payment, error) { return recorded(rows, record.PaymentOf) }
+
+// recorded is what a row's record has.
+func recorded[T any](rows *sql.Rows, of func(*record.Change) (T, error)) (one T, err error) {
+	var text []byte
+	if err := rows.Scan(&text); err != nil {
+		return one, err
+	}
+	change, err := decode(text)
+	if err != nil {
+		return one, err
+	}
+	if one, err = of(change); err != nil {
+		return one, failed("read a change", err)
+	}
+	return one, nil
+}
+
+// readAll reads all rows of one of the reads, or of a query that is put together. It ends after db.longest: a read
+// keeps the log from beginning anew.
+func readAll[T any](ctx context.Context, db *DB, what, text string, args []any,
+	scan func(*sql.Rows) (T, error),
+) ([]T, error) {
+	limited, cancel := context.WithTimeout(ctx, db.longest)
+	defer cancel()
+	query := func() (*sql.Rows, error) { return db.reads.QueryContext(limited, text, args...) }
+	if stmt, prepared := db.read[text]; prepared {
+		query = func() (*sql.Rows, error) { return stmt.QueryContext(limited, args...) }
+	}
+	rows, err := query()
+	found, err := collect(limited, what, rows, err, func() (T, error) { return scan(rows) })
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, failed(what, fmt.Errorf("it takes longer than %s", db.longest))
+	}
+	return found, err
 }
 
 // collect reads all rows of a query and closes it. err is the query's own.
@@ -286,7 +211,7 @@ func collect[T any](ctx context.Context, what string, rows *sql.Rows, err error,
 	for rows.Next() {
 		one, err := scan()
 		if err != nil {
-			return nil, err
+			return nil, unread(ctx, what, err)
 		}
 		all = append(all, one)
 	}
@@ -300,6 +225,9 @@ func collect[T any](ctx context.Context, what string, rows *sql.Rows, err error,
 func unread(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", what, ctx.Err())
+	}
+	if errors.Is(err, attempt.ErrJournal) {
+		return err
 	}
 	return failed(what, err)
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -40,12 +39,12 @@ func (db *DB) KeepRuleset(ctx context.Context, id string, written []byte) error 
 
 // Ruleset implements ruleset.Journal.
 func (db *DB) Ruleset(ctx context.Context, id string) (written []byte, err error) {
-	err = db.reads.QueryRowContext(ctx, findRuleset, id).Scan(&written)
-	if errors.Is(err, sql.ErrNoRows) {
+	found, err := readAll(ctx, db, "read a ruleset", findRuleset, []any{id}, scanText[string])
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
 		return nil, fmt.Errorf("%s: %w", id, ruleset.ErrNotFound)
 	}
-	if err != nil {
-		return nil, unread(ctx, "read a ruleset", err)
-	}
-	return written, nil
+	return []byte(found[0]), nil
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, storetest.Engine{
 		Open: func(tb testing.TB, now func() time.Time) storetest.Journal {
 			tb.Helper()
-			db, err := Open(tb.Context(), tb.TempDir(), Now(now))
+			db, err := Open(tb.Context(), tb.TempDir(), Now(now), lookingAt(7))
 			require.NoError(tb, err)
 			return db
 		},
@@ -66,9 +67,9 @@ func (c *steadyClock) advance(by time.Duration) {
 }
 
 // openNew opens an empty journal that closes with the test.
-func openNew(tb testing.TB) *DB {
+func openNew(tb testing.TB, options ...Option) *DB {
 	tb.Helper()
-	db := openAt(tb, tb.TempDir())
+	db := openAt(tb, tb.TempDir(), options...)
 	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
 	return db
 }
@@ -126,4 +127,22 @@ func requireGone(tb testing.TB, db *DB, n int) {
 
 func changeOf(p payment.Payment, attempts ...attempt.Attempt) payment.Change {
 	return payment.Change{Payment: p, Attempts: attempts}
+}
+
+// A read that never ends would keep the log from beginning anew.
+func TestAReadEndsInTime(t *testing.T) {
+	t.Parallel()
+	db := openNew(t, readingFor(50*time.Millisecond))
+	const endless = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0`
+	_, err := readAll(t.Context(), db, "count without end", endless, nil, scanNumber)
+	require.ErrorIs(t, err, attempt.ErrJournal)
+	require.ErrorContains(t, err, "longer than 50ms")
+	require.NoError(t, create(t, db, 1))
+	requireStands(t, db, 1)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = readAll(ctx, db, "count without end", endless, nil, scanNumber)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, attempt.ErrJournal, "the caller went away")
 }

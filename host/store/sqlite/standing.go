@@ -17,7 +17,7 @@ import (
 
 const (
 	findJournal = `SELECT identity, mode, commits, clock, wall, held, doubted_before, doubted_clock FROM journal`
-	findAny     = `SELECT EXISTS (SELECT 1 FROM payment) OR EXISTS (SELECT 1 FROM run)`
+	findAny     = `SELECT EXISTS (SELECT 1 FROM owner)`
 	// A session's token is in each of its events, and its first commit is the one that wrote that it opened.
 	listSessions      = `SELECT session, commits FROM journal_event WHERE type = 'opened' ORDER BY seq`
 	listJournalEvents = `SELECT type, at, commits, actor, reason FROM journal_event ORDER BY seq DESC LIMIT ?`
@@ -37,8 +37,8 @@ func standingWrites() []string {
 	}
 }
 
-// event notes something that happened to the journal itself.
-func (t transaction) event(kind store.StandingEventType, actor, reason string) error {
+// note keeps something that happened to the journal itself.
+func (t transaction) note(kind store.StandingEventType, actor, reason string) error {
 	b := t.batch
 	_, err := t.exec(insertJournalEvent, string(kind), textOf(b.moment.wall), b.moment.ms(), b.number, b.session, actor,
 		reason)
@@ -176,11 +176,11 @@ func (db *DB) begin(ctx context.Context, mode Mode, shown evidence, empty bool) 
 		s.mode = string(mode)
 	}
 	err := db.writer.do(ctx, func(t transaction) error {
-		if err := t.event(store.JournalOpened, "", ""); err != nil {
+		if err := t.note(store.JournalOpened, "", ""); err != nil {
 			return err
 		}
 		if fresh {
-			if err := t.event(store.JournalHeld, "", s.hold.Reason); err != nil {
+			if err := t.note(store.JournalHeld, "", s.hold.Reason); err != nil {
 				return err
 			}
 			text, err := json.Marshal(s.hold)
@@ -271,7 +271,7 @@ func (db *DB) Release(ctx context.Context, actor, reason string) error {
 		if _, err := t.exec(setDoubted, textOf(now), doubted.Milliseconds()); err != nil {
 			return err
 		}
-		return t.event(store.JournalReleased, actor, reason)
+		return t.note(store.JournalReleased, actor, reason)
 	})
 	if err != nil {
 		return fmt.Errorf("release the journal: %w", err)
@@ -289,17 +289,7 @@ const shownEvents = 50
 // Standing returns how far the journal can be relied on.
 func (db *DB) Standing(ctx context.Context) (store.Standing, error) {
 	const what = "list what happened to the journal"
-	rows, err := db.reads.QueryContext(ctx, listJournalEvents, shownEvents)
-	events, err := collect(ctx, what, rows, err, func() (e store.StandingEvent, err error) {
-		var at string
-		if err := rows.Scan(&e.Type, &at, &e.Commit, &e.Actor, &e.Reason); err != nil {
-			return e, unread(ctx, what, err)
-		}
-		if e.At, err = time.Parse(timeText, at); err != nil {
-			return e, failed(what, err)
-		}
-		return e, nil
-	})
+	events, err := readAll(ctx, db, what, listJournalEvents, []any{shownEvents}, scanStandingEvent)
 	if err != nil {
 		return store.Standing{}, err
 	}
@@ -311,6 +301,14 @@ func (db *DB) Standing(ctx context.Context) (store.Standing, error) {
 		Clock:   db.Clock(),
 		Witness: db.witness.standing(), Jump: db.clock.lastJump(), Events: events,
 	}, nil
+}
+
+func scanStandingEvent(rows *sql.Rows) (e store.StandingEvent, err error) {
+	var at sql.NullString
+	if err := rows.Scan(&e.Type, &at, &e.Commit, &e.Actor, &e.Reason); err != nil {
+		return e, err
+	}
+	return e, readTime(at, &e.At)
 }
 
 // newSession names an opening of a journal.

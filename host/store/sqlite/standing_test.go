@@ -176,19 +176,19 @@ func TestWitnessIsWrittenAtMostOnceInAWhileAndNeverAhead(t *testing.T) {
 	})
 }
 
-// record is a log that a test reads while it is written.
-type record struct {
+// watchedLog is a log that a test reads while it is written.
+type watchedLog struct {
 	mutex sync.Mutex
 	text  strings.Builder
 }
 
-func (r *record) Write(line []byte) (int, error) {
+func (r *watchedLog) Write(line []byte) (int, error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	return r.text.Write(line)
 }
 
-func (r *record) String() string {
+func (r *watchedLog) String() string {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	return r.text.String()
@@ -197,7 +197,7 @@ func (r *record) String() string {
 func TestWitnessThatCannotBeWrittenIsWrittenOnceItCan(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log record
+		var log watchedLog
 		dir := filepath.Join(t.TempDir(), "volume")
 		w := newWitness(filepath.Join(dir, "witness"), time.Second, slog.New(slog.NewTextHandler(&log, nil)))
 		w.start()

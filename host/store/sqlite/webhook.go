@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"payrouter/host/payment"
 	"payrouter/host/webhook"
 )
 
@@ -30,36 +31,37 @@ const (
 	findEndpoint   = `SELECT ` + endpointColumns + ` FROM webhook_endpoint WHERE id = ?`
 	countEndpoints = `SELECT count(*) FROM webhook_endpoint WHERE merchant = ?`
 	insertEndpoint = `INSERT INTO webhook_endpoint (cursor, ` + endpointColumns + `)
-		VALUES ((SELECT coalesce(max(seq), 0) FROM event), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		VALUES ((` + lastNumber + `), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	updateEndpoint = `UPDATE webhook_endpoint SET url = ?, description = ?, types = ?, secret = ?, previous = ?,
 		previous_until = ?,
 		disabled_at = ?, disabled_why = ?, held_until = ?, failing_since = ?, delivered_at = ? WHERE id = ?`
 	deleteEndpoint   = `DELETE FROM webhook_endpoint WHERE id = ? AND merchant = ?`
 	deleteDeliveries = `DELETE FROM webhook_delivery WHERE endpoint_id = ?`
 
-	deliveryColumns = `d.endpoint_id, d.seq, v.id, v.type, d.state, d.due, d.claim, d.tries, d.tried_at, d.status, ` +
-		`d.error`
-	listDeliveries = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d JOIN event v ON v.seq = d.seq
+	deliveryColumns = `d.endpoint_id, d.seq, d.event_id, d.type, d.state, d.due, d.claim, d.tries, d.tried_at, ` +
+		`d.status, d.error`
+	listDeliveries = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d
 		WHERE d.endpoint_id = ? AND d.seq < ? ORDER BY d.seq DESC LIMIT ?`
-	listDeliveriesIn = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d JOIN event v ON v.seq = d.seq
+	listDeliveriesIn = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d
 		WHERE d.endpoint_id = ? AND d.state = ? AND d.seq < ? ORDER BY d.seq DESC LIMIT ?`
 	// The claim rises, so that a try under way does not end this one.
-	redeliver = `INSERT INTO webhook_delivery (endpoint_id, seq, state, due, claim, tries, status, error)
-		SELECT e.id, v.seq, 'pending', ?, 0, 0, 0, '' FROM webhook_endpoint e JOIN event v ON v.merchant = e.merchant
-		WHERE e.id = ? AND e.merchant = ? AND v.id = ?
+	redeliver = `INSERT INTO webhook_delivery (endpoint_id, seq, event_id, type, state, due, claim, tries, status, error)
+		VALUES (?, ?, ?, ?, 'pending', ?, 0, 0, 0, '')
 		ON CONFLICT (endpoint_id, seq) DO UPDATE SET state = 'pending', due = excluded.due, claim = claim + 1, tries = 0`
-	findDelivery = `SELECT ` + deliveryColumns +
-		` FROM webhook_delivery d JOIN event v ON v.seq = d.seq WHERE d.endpoint_id = ? AND v.id = ?`
+	findDelivery = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d WHERE d.endpoint_id = ? AND d.seq = ?`
+	// findEvent is the change that has an event, of a merchant.
+	findEvent = `SELECT c.number, c.record FROM event e JOIN change c
+		ON c.number = (SELECT max(number) FROM change WHERE number <= e.number) WHERE e.id = ? AND c.merchant = ?`
 )
 
 func webhookReads() []string {
-	return []string{listEndpoints, listBehind, listReady, listReadyTries, listDeliveries, listDeliveriesIn}
+	return []string{listEndpoints, listBehind, listNext, listReady, listReadyTries, listDeliveries, listDeliveriesIn}
 }
 
 func webhookWrites() []string {
 	return []string{
-		findEndpoint, countEndpoints, insertEndpoint, updateEndpoint, deleteEndpoint, deleteDeliveries, spreadEvents,
-		moveCursor, claimTry, finishTry,
+		findEndpoint, countEndpoints, insertEndpoint, updateEndpoint, deleteEndpoint, deleteDeliveries, spreadEvent,
+		moveCursor, findEvent, claimTry, finishTry,
 		redeliver, findDelivery, purgeDeliveries,
 	}
 }
@@ -91,8 +93,7 @@ func (w Webhooks) Create(ctx context.Context, e webhook.Endpoint, most int) erro
 
 // List implements webhook.Register.
 func (w Webhooks) List(ctx context.Context, merchant string) ([]webhook.Endpoint, error) {
-	rows, err := w.db.read[listEndpoints].QueryContext(ctx, merchant)
-	return endpointsOf(ctx, "list webhook endpoints", rows, err)
+	return readAll(ctx, w.db, "list webhook endpoints", listEndpoints, []any{merchant}, scanEndpoint)
 }
 
 // Change implements webhook.Register.
@@ -175,8 +176,7 @@ func (w Webhooks) Deliveries(ctx context.Context, endpointID string,
 	if filter.State != "" {
 		text, args = listDeliveriesIn, []any{endpointID, string(filter.State), before, atMost(filter.Limit)}
 	}
-	rows, err := w.db.read[text].QueryContext(ctx, args...)
-	return deliveriesOf(ctx, "list webhook deliveries", rows, err)
+	return readAll(ctx, w.db, "list webhook deliveries", text, args, scanDelivery)
 }
 
 // Redeliver implements webhook.Records.
@@ -184,15 +184,15 @@ func (w Webhooks) Redeliver(ctx context.Context, e webhook.Endpoint, eventID str
 	now time.Time,
 ) (d webhook.Delivery, err error) {
 	err = w.db.writer.do(ctx, func(t transaction) error {
-		rows, err := t.exec(redeliver, textOf(now), e.ID, e.Merchant, eventID)
+		event, err := t.event(e.Merchant, eventID)
 		if err != nil {
 			return err
 		}
-		if rows == 0 {
-			return webhook.ErrNotFound
+		if _, err := t.exec(redeliver, e.ID, event.Sequence, event.ID, string(event.Type), textOf(now)); err != nil {
+			return err
 		}
 		var row deliveryRow
-		if _, err := t.find(findDelivery, []any{e.ID, eventID}, row.into()...); err != nil {
+		if _, err := t.find(findDelivery, []any{e.ID, event.Sequence}, row.into()...); err != nil {
 			return err
 		}
 		d, err = row.decode()
@@ -202,4 +202,22 @@ func (w Webhooks) Redeliver(ctx context.Context, e webhook.Endpoint, eventID str
 		return webhook.Delivery{}, fmt.Errorf("redeliver event %s to webhook endpoint %s: %w", eventID, e.ID, err)
 	}
 	return d, nil
+}
+
+// event is a merchant's event; webhook.ErrNotFound where there is none.
+func (t transaction) event(merchant, id string) (payment.Entry, error) {
+	changes, err := collectIn(t, findEvent, []any{id, merchant}, scanChange)
+	if err != nil {
+		return payment.Entry{}, err
+	}
+	entries, err := timelineOf("read an event", changes)
+	if err != nil {
+		return payment.Entry{}, err
+	}
+	for _, entry := range entries {
+		if entry.ID == id {
+			return entry, nil
+		}
+	}
+	return payment.Entry{}, webhook.ErrNotFound
 }

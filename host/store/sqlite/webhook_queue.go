@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"payrouter/host/payment"
+	record "payrouter/host/store/record/v1"
 	"payrouter/host/webhook"
 )
 
@@ -13,14 +15,15 @@ import (
 const spreadBatch = 500
 
 const (
-	// How far an endpoint's next batch goes; no row where it has had everything.
-	listBehind = `SELECT e.id, (SELECT max(seq) FROM (
-			SELECT seq FROM event WHERE event.merchant = e.merchant AND seq > e.cursor ORDER BY seq LIMIT ?)) AS upto
-		FROM webhook_endpoint e WHERE e.disabled_at IS NULL AND upto IS NOT NULL`
-	spreadEvents = `INSERT INTO webhook_delivery (endpoint_id, seq, state, due, claim, tries, status, error)
-		SELECT e.id, v.seq, 'pending', ?, 0, 0, 0, '' FROM webhook_endpoint e JOIN event v ON v.merchant = e.merchant
-		WHERE e.id = ? AND e.disabled_at IS NULL AND v.seq > e.cursor AND v.seq <= ?
-			AND (e.types = '[]' OR v.type IN (SELECT value FROM json_each(e.types)))
+	// What an endpoint has not been given: whole changes, since it was given whole ones.
+	listBehind = `SELECT id, merchant, cursor FROM webhook_endpoint e WHERE disabled_at IS NULL AND EXISTS (
+		SELECT 1 FROM change WHERE merchant = e.merchant AND entries > 0 AND number > e.cursor)`
+	listNext = `SELECT number, record FROM change WHERE merchant = ? AND entries > 0 AND number > ?
+		ORDER BY number LIMIT ?`
+	spreadEvent = `INSERT INTO webhook_delivery (endpoint_id, seq, event_id, type, state, due, claim, tries, status, error)
+		SELECT id, ?2, ?3, ?4, 'pending', ?5, 0, 0, 0, '' FROM webhook_endpoint
+		WHERE id = ?1 AND disabled_at IS NULL AND cursor < ?2
+			AND (types = '[]' OR ?4 IN (SELECT value FROM json_each(types)))
 		ON CONFLICT (endpoint_id, seq) DO NOTHING`
 	moveCursor = `UPDATE webhook_endpoint SET cursor = ? WHERE id = ? AND disabled_at IS NULL AND cursor < ?`
 
@@ -29,8 +32,8 @@ const (
 			SELECT *, (SELECT min(due) FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.state = 'pending') AS first
 				FROM webhook_endpoint e)
 		WHERE disabled_at IS NULL AND (held_until IS NULL OR held_until <= ?) AND first <= ? ORDER BY first`
-	listReadyTries = `SELECT ` + deliveryColumns + `, v.doc, v.snapshot FROM webhook_delivery d
-		JOIN event v ON v.seq = d.seq
+	listReadyTries = `SELECT ` + deliveryColumns + `, c.number, c.record FROM webhook_delivery d
+		JOIN change c ON c.number = (SELECT max(number) FROM change WHERE number <= d.seq)
 		WHERE d.endpoint_id = ? AND d.state = 'pending' AND d.due <= ? ORDER BY d.due LIMIT ?`
 	claimTry = `UPDATE webhook_delivery SET due = ?, claim = claim + 1, tries = tries + 1
 		WHERE endpoint_id = ? AND seq = ? AND claim = ? AND state = 'pending' AND due <= ?`
@@ -44,17 +47,19 @@ const (
 
 // Spread implements webhook.Queue.
 func (w Webhooks) Spread(ctx context.Context, now time.Time) (more bool, err error) {
-	rows, err := w.db.read[listBehind].QueryContext(ctx, spreadBatch)
-	all, err := behindOf(ctx, rows, err)
+	all, err := w.behind(ctx)
 	if err != nil || len(all) == 0 {
 		return false, err
 	}
 	err = w.db.writer.do(ctx, func(t transaction) error {
 		for _, one := range all {
-			if _, err := t.exec(spreadEvents, textOf(now), one.id, one.upto); err != nil {
-				return err
+			for _, e := range one.next {
+				if _, err := t.exec(spreadEvent, one.id, e.Sequence, e.ID, string(e.Type), textOf(now)); err != nil {
+					return err
+				}
 			}
-			if _, err := t.exec(moveCursor, one.upto, one.id, one.upto); err != nil {
+			upto := one.next[len(one.next)-1].Sequence
+			if _, err := t.exec(moveCursor, upto, one.id, upto); err != nil {
 				return err
 			}
 		}
@@ -66,26 +71,38 @@ func (w Webhooks) Spread(ctx context.Context, now time.Time) (more bool, err err
 	return true, nil
 }
 
-// behind is an endpoint that has not been given all events, and how far its next batch goes.
+// behind is an endpoint that has not been given all events, and those that it is given next.
 type behind struct {
-	id   string
-	upto int64
+	id, merchant string
+	cursor       int64
+	next         []payment.Entry
 }
 
-func behindOf(ctx context.Context, rows *sql.Rows, err error) ([]behind, error) {
+func (w Webhooks) behind(ctx context.Context) ([]behind, error) {
 	const what = "find events for webhooks"
-	return collect(ctx, what, rows, err, func() (one behind, err error) {
-		if err := rows.Scan(&one.id, &one.upto); err != nil {
-			return behind{}, unread(ctx, what, err)
-		}
-		return one, nil
+	all, err := readAll(ctx, w.db, what, listBehind, nil, func(rows *sql.Rows) (one behind, err error) {
+		err = rows.Scan(&one.id, &one.merchant, &one.cursor)
+		return one, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	for i, one := range all {
+		changes, err := readAll(ctx, w.db, what, listNext, []any{one.merchant, one.cursor, spreadBatch}, scanChange)
+		if err != nil {
+			return nil, err
+		}
+		if all[i].next, err = timelineOf(what, changes); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // Claim implements webhook.Queue.
 func (w Webhooks) Claim(ctx context.Context, wish webhook.Wish) ([]webhook.Job, error) {
-	rows, err := w.db.read[listReady].QueryContext(ctx, textOf(wish.Now), textOf(wish.Now))
-	ready, err := endpointsOf(ctx, "find webhooks that are due", rows, err)
+	args := []any{textOf(wish.Now), textOf(wish.Now)}
+	ready, err := readAll(ctx, w.db, "find webhooks that are due", listReady, args, scanEndpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -108,25 +125,31 @@ func (w Webhooks) Claim(ctx context.Context, wish webhook.Wish) ([]webhook.Job, 
 }
 
 func (w Webhooks) readyTries(ctx context.Context, e webhook.Endpoint, now time.Time, most int) ([]webhook.Job, error) {
-	rows, err := w.db.read[listReadyTries].QueryContext(ctx, e.ID, textOf(now), most)
-	return jobsOf(ctx, e, rows, err)
-}
-
-func jobsOf(ctx context.Context, e webhook.Endpoint, rows *sql.Rows, err error) ([]webhook.Job, error) {
 	const what = "read webhooks that are due"
-	return collect(ctx, what, rows, err, func() (webhook.Job, error) {
+	args := []any{e.ID, textOf(now), most}
+	return readAll(ctx, w.db, what, listReadyTries, args, func(rows *sql.Rows) (webhook.Job, error) {
 		var row deliveryRow
-		var doc string
-		var snapshot []byte
-		if err := rows.Scan(append(row.into(), &doc, &snapshot)...); err != nil {
-			return webhook.Job{}, unread(ctx, what, err)
+		var change record.Numbered
+		var text []byte
+		if err := rows.Scan(append(row.into(), &change.Number, &text)...); err != nil {
+			return webhook.Job{}, err
 		}
 		d, err := row.decode()
 		if err != nil {
 			return webhook.Job{}, err
 		}
-		entry, err := decodeEntry(d.Sequence, doc, snapshot)
-		return webhook.Job{Endpoint: e, Delivery: d, Entry: entry}, err
+		if change.Change, err = decode(text); err != nil {
+			return webhook.Job{}, err
+		}
+		entries, err := timelineOf(what, []record.Numbered{change})
+		if err != nil {
+			return webhook.Job{}, err
+		}
+		place := d.Sequence - change.Number
+		if place >= int64(len(entries)) {
+			return webhook.Job{}, fmt.Errorf("event %d is not in the change log", d.Sequence)
+		}
+		return webhook.Job{Endpoint: e, Delivery: d, Entry: entries[place]}, nil
 	})
 }
 

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -27,14 +26,12 @@ func (r *endpointRow) into() []any {
 	}
 }
 
-func endpointsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]webhook.Endpoint, error) {
-	return collect(ctx, what, rows, err, func() (webhook.Endpoint, error) {
-		var row endpointRow
-		if err := rows.Scan(row.into()...); err != nil {
-			return webhook.Endpoint{}, unread(ctx, what, err)
-		}
-		return row.decode()
-	})
+func scanEndpoint(rows *sql.Rows) (webhook.Endpoint, error) {
+	var row endpointRow
+	if err := rows.Scan(row.into()...); err != nil {
+		return webhook.Endpoint{}, err
+	}
+	return row.decode()
 }
 
 func (r *endpointRow) decode() (webhook.Endpoint, error) {
@@ -84,14 +81,12 @@ func (r *deliveryRow) into() []any {
 	}
 }
 
-func deliveriesOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]webhook.Delivery, error) {
-	return collect(ctx, what, rows, err, func() (webhook.Delivery, error) {
-		var row deliveryRow
-		if err := rows.Scan(row.into()...); err != nil {
-			return webhook.Delivery{}, unread(ctx, what, err)
-		}
-		return row.decode()
-	})
+func scanDelivery(rows *sql.Rows) (webhook.Delivery, error) {
+	var row deliveryRow
+	if err := rows.Scan(row.into()...); err != nil {
+		return webhook.Delivery{}, err
+	}
+	return row.decode()
 }
 
 func (r *deliveryRow) decode() (webhook.Delivery, error) {

@@ -210,14 +210,16 @@ func TestWorkForWebhooksIsFoundThroughIndexes(t *testing.T) {
 	db := openNew(t)
 	for text, args := range map[string][]any{
 		listEndpoints:    {"shop"},
-		listBehind:       {100},
+		listBehind:       nil,
+		listNext:         {"shop", 1, 9},
 		listReady:        {"2026", "2026"},
 		listReadyTries:   {"we_1", "2026", 9},
 		listDeliveries:   {"we_1", 9, 9},
 		listDeliveriesIn: {"we_1", "failed", 9, 9},
-		spreadEvents:     {"2026", "we_1", 9},
-		redeliver:        {"2026", "we_1", "shop", "evt_1"},
-		findDelivery:     {"we_1", "evt_1"},
+		spreadEvent:      {"we_1", 9, "evt_1", "payment.created", "2026"},
+		redeliver:        {"we_1", 9, "evt_1", "payment.created", "2026"},
+		findDelivery:     {"we_1", 9},
+		findEvent:        {"evt_1", "shop"},
 		claimTry:         {"2026", "we_1", 1, 1, "2026"},
 	} {
 		requireNoScan(t, db, text, args)
@@ -233,7 +235,7 @@ func requireNoScan(t *testing.T, db *DB, text string, args []any) {
 		var id, parent, unused int
 		var step string
 		require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
-		for _, scan := range []string{"SCAN d", "SCAN v", "SCAN event", "SCAN webhook_delivery"} {
+		for _, scan := range []string{"SCAN d", "SCAN c", "SCAN change", "SCAN event", "SCAN webhook_delivery"} {
 			require.NotContains(t, step, scan, text)
 		}
 	}

@@ -37,6 +37,8 @@ type writer struct {
 	// are the goroutine's.
 	commits   int64
 	persisted time.Duration
+	// next is the number of the next change; it is the goroutine's, too.
+	next int64
 	// queue has no buffer: a write is either with its caller or in the batch.
 	queue chan *write
 	// rest are what is done between two batches.
@@ -197,7 +199,9 @@ func (w *writer) attempt(
 		return nil, failed("begin", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, and after an error there is nothing to add
-	state := &batchState{moment: w.clock.moment(), number: w.commits + 1, session: w.session, changed: always}
+	state := &batchState{
+		moment: w.clock.moment(), number: w.commits + 1, next: w.next, session: w.session, changed: always,
+	}
 	t := transaction{ctx: ctx, tx: tx, stmts: w.stmts, batch: state}
 	for _, by := range state.moment.jumps {
 		if err := t.jumped(by); err != nil {
@@ -218,6 +222,7 @@ func (w *writer) attempt(
 	if err := tx.Commit(); err != nil {
 		return nil, failed("commit", err)
 	}
+	w.next = state.next
 	if state.changed {
 		w.clock.written(state.moment)
 		w.commits, w.persisted = state.number, state.moment.clock
@@ -230,7 +235,9 @@ func (w *writer) attempt(
 type batchState struct {
 	moment moment
 	// number is the commit's, if it changes anything.
-	number  int64
+	number int64
+	// next is the number of the next change.
+	next    int64
 	session string
 	changed bool
 }
@@ -296,12 +303,14 @@ func (t transaction) apart(apply func(transaction) error) (refusal, err error) {
 	if _, err := t.exec(savepoint); err != nil {
 		return nil, err
 	}
+	next := t.batch.next
 	refusal = apply(t)
 	if errors.Is(refusal, attempt.ErrJournal) {
 		// SQLite may have rolled the whole transaction back by itself: nothing more may be run in it.
 		return nil, refusal
 	}
 	if refusal != nil {
+		t.batch.next = next
 		if _, err := t.exec(rollbackTo); err != nil {
 			return nil, err
 		}

@@ -40,7 +40,7 @@ func TestWritesThatWaitShareOneCommit(t *testing.T) {
 	db := openNew(t)
 	const many = 20
 	w := &writer{
-		db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {},
+		db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, next: 1, committed: func(int64, time.Time) {},
 		batch: maxBatch,
 		queue: make(chan *write, many), stop: make(chan struct{}),
 	}
@@ -139,14 +139,12 @@ func TestCloseWaitsForTheBatchAndRefusesTheQueue(t *testing.T) {
 	underWay := make(chan error, 1)
 	started, release := make(chan struct{}), make(chan struct{})
 	p, key := sample(1)
-	change := changeOf(p)
-	encoded, err := encodeChange(change)
-	require.NoError(t, err)
+	made := drafted(t, p, key)
 	go func() {
 		underWay <- db.writer.do(t.Context(), func(tx transaction) error {
 			close(started)
 			<-release
-			return tx.create(change, encoded, key)
+			return tx.create(made, key)
 		})
 	}()
 	<-started
@@ -165,6 +163,15 @@ func TestCloseWaitsForTheBatchAndRefusesTheQueue(t *testing.T) {
 	requireGone(t, again, 2)
 }
 
+// drafted is a payment's first change.
+func drafted(t *testing.T, p payment.Payment, key attempt.Key) *draft {
+	t.Helper()
+	made, err := draftOf(changeOf(p))
+	require.NoError(t, err)
+	require.NoError(t, made.first(key))
+	return made
+}
+
 func TestRefusedWriteUndoesItselfAlone(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
@@ -172,17 +179,17 @@ func TestRefusedWriteUndoesItselfAlone(t *testing.T) {
 	batch := make([]*write, 3)
 	for n := range batch {
 		p, key := sample(n)
-		change := changeOf(p)
-		encoded, err := encodeChange(change)
-		require.NoError(t, err)
+		made := drafted(t, p, key)
 		batch[n] = &write{answer: make(chan error, 1), apply: func(tx transaction) error {
-			if err := tx.create(change, encoded, key); err != nil || n != 1 {
+			if err := tx.create(made, key); err != nil || n != 1 {
 				return err
 			}
 			return refusal
 		}}
 	}
-	lone := &writer{db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {}}
+	lone := &writer{
+		db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, next: 1, committed: func(int64, time.Time) {},
+	}
 	lone.commit(batch)
 	require.NoError(t, <-batch[0].answer)
 	require.ErrorIs(t, <-batch[1].answer, refusal)
@@ -204,7 +211,7 @@ func TestWritesAreKeptApartOnlyWhereOneIsRefused(t *testing.T) {
 			{answer: make(chan error, 1), apply: func(transaction) error { return refusal }},
 		}
 		(&writer{
-			db: db.writer.db, stmts: db.writer.stmts, clock: db.clock,
+			db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, next: 1,
 			committed: func(int64, time.Time) {},
 		}).commit(batch)
 		require.NoError(t, <-batch[0].answer)
@@ -228,20 +235,20 @@ func TestEngineFailureInOneWriteRefusesTheWholeBatch(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	p, key := sample(1)
-	change := changeOf(p)
-	encoded, err := encodeChange(change)
-	require.NoError(t, err)
+	made := drafted(t, p, key)
 	batch := []*write{
-		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(change, encoded, key) }},
+		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(made, key) }},
 		{answer: make(chan error, 1), apply: func(tx transaction) error {
 			// What SQLite does by itself on some failures: the transaction is over, and a statement after it would
 			// stand alone.
 			_, err := tx.tx.ExecContext(tx.ctx, "ROLLBACK")
 			return errors.Join(err, failed("write", errors.New("disk I/O error")))
 		}},
-		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(change, encoded, key) }},
+		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(made, key) }},
 	}
-	lone := &writer{db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {}}
+	lone := &writer{
+		db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, next: 1, committed: func(int64, time.Time) {},
+	}
 	lone.commit(batch)
 	for _, change := range batch {
 		require.ErrorIs(t, <-change.answer, attempt.ErrJournal)

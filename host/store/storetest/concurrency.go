@@ -34,7 +34,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 				made[n] = string(earlier.Owner)
 			}
 		})
-		all, err := journal.Payments(t.Context(), payment.Filter{Limit: many})
+		all, _, err := journal.Payments(t.Context(), payment.Filter{Limit: many})
 		require.NoError(t, err)
 		require.Len(t, all, 1)
 		for n := range many {
@@ -142,7 +142,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 			_, err = journal.Payment(t.Context(), sample(n).ID)
 			require.ErrorIs(t, err, payment.ErrNotFound)
 		}
-		_, err := journal.Payments(ctx, payment.Filter{})
+		_, _, err := journal.Payments(ctx, payment.Filter{})
 		require.ErrorIs(t, err, context.Canceled)
 		require.NotErrorIs(t, err, attempt.ErrJournal)
 	})

@@ -61,7 +61,7 @@ func testCrash(t *testing.T, engine Engine) {
 			},
 			"answer":        func() error { return answer(t, journal, answerTo(sample(1))) },
 			"payment":       func() error { _, err := journal.Payment(t.Context(), sample(1).ID); return err },
-			"payments":      func() error { _, err := journal.Payments(t.Context(), payment.Filter{}); return err },
+			"payments":      func() error { _, _, err := journal.Payments(t.Context(), payment.Filter{}); return err },
 			"unfinished":    func() error { _, err := journal.Unfinished(t.Context(), "", 0); return err },
 			"attempts":      func() error { _, err := journal.Attempts(t.Context(), sample(1).ID); return err },
 			"open attempts": func() error { _, err := journal.OpenAttempts(t.Context(), "", 0); return err },

@@ -217,9 +217,12 @@ func anyAttempt(t *rapid.T, p payment.Payment, number int) attempt.Attempt {
 }
 
 func anyKey(t *rapid.T, p payment.Payment, value string) attempt.Key {
-	return attempt.Key{
+	key := attempt.Key{
 		Merchant: p.Merchant, Value: value, Owner: p.OwnerID(), Fingerprint: anyText().Draw(t, "fingerprint"),
-		Status: rapid.SampledFrom([]int{0, 201, 503}).Draw(t, "answer status"), Body: anyBytes().Draw(t, "answer"),
-		CreatedAt: anyTime().Draw(t, "key made at"),
+		Status: rapid.SampledFrom([]int{0, 201, 503}).Draw(t, "answer status"), CreatedAt: anyTime().Draw(t, "key made at"),
 	}
+	if key.Status != 0 {
+		key.Body = anyBytes().Draw(t, "answer")
+	}
+	return key
 }

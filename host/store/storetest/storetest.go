@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/attempt"
+	"payrouter/host/identity"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
@@ -111,7 +112,7 @@ func epoch() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.
 func sample(n int) payment.Payment {
 	at := epoch().Add(time.Duration(n) * time.Second)
 	return payment.Payment{
-		ID: fmt.Sprintf("pay_%026d", n), Merchant: "shop", Status: payment.Created, Version: 1, CreatedAt: at,
+		ID: identity.Least("pay_", at), Merchant: "shop", Status: payment.Created, Version: 1, CreatedAt: at,
 		UpdatedAt: at,
 		Order: payment.Order{
 			Kind: payment.Collect, Amount: "49.90", Currency: "EUR",

@@ -31,7 +31,7 @@ func readTemplate(ctx context.Context, data, key string) (t template, err error)
 		return t, fmt.Errorf("open the journal of the template: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	all, err := db.Payments(ctx, payment.Filter{Limit: 1})
+	all, _, err := db.Payments(ctx, payment.Filter{Limit: 1})
 	if err != nil {
 		return t, err
 	}

@@ -49,7 +49,7 @@ func TestALargeJournalIsAtRest(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), dir)
 	require.NoError(t, err)
 	defer db.Close()
-	all, err := db.Payments(t.Context(), payment.Filter{Limit: 2 * count})
+	all, _, err := db.Payments(t.Context(), payment.Filter{Limit: 2 * count})
 	require.NoError(t, err)
 	require.Len(t, all, count)
 	statuses := map[payment.Status]int{}
