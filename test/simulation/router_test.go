@@ -28,6 +28,7 @@ import (
 	"payrouter/host/routing"
 	"payrouter/host/sandbox"
 	dbs "payrouter/host/store/sqlite"
+	"payrouter/host/store/sqlite/sqlitetest"
 	"payrouter/host/wasm"
 	"payrouter/host/webhook"
 	"payrouter/test/process"
@@ -153,6 +154,7 @@ type life struct {
 	kit    *kit
 	number int
 	dir    string
+	disk   *sqlitetest.Disk
 	dead   atomic.Bool
 
 	journal    *journal
@@ -170,6 +172,10 @@ type life struct {
 func (w *world) start(k *kit, dir string) error {
 	w.lives++
 	l := &life{w: w, kit: k, number: w.lives, dir: dir, clients: map[string]*egress.Client{}}
+	var err error
+	if l.disk, err = sqlitetest.Watch(dir); err != nil {
+		return err
+	}
 	db, err := dbs.Open(context.Background(), dir, dbs.Now(w.clock.Now))
 	if err != nil {
 		return err
@@ -303,6 +309,7 @@ func (l *life) hold(ctx context.Context, name string, enter func(*event)) error 
 const (
 	pausedSender = "sender paused past send_before"
 	crash        = "crash"
+	powerCut     = "power cut"
 )
 
 // moment holds a payment where a crash, or a pause, is worst.
@@ -389,9 +396,10 @@ func (w *world) crash() {
 	w.life = nil
 	l.dead.Store(true)
 	next := filepath.Join(w.dir, fmt.Sprint(w.lives+1))
-	if err := copyJournal(l.dir, next); err != nil {
+	if err := l.leave(next); err != nil {
 		w.violated("copy the journal: %v", err)
 	}
+	l.disk.Close()
 	l.mutex.Lock()
 	for _, c := range l.wires {
 		c.fail(syscall.ECONNRESET)
@@ -410,6 +418,22 @@ func (w *world) crash() {
 	}
 	w.agenda = kept
 	l.bury()
+}
+
+// leave puts into a directory what the crash leaves of the journal. In every second life the power goes with it, while
+// something is committed that nobody hears of: of what was not synced any part is lost.
+func (l *life) leave(dir string) error {
+	dice := rand.New(rand.NewPCG(l.w.seed, uint64(l.number)))
+	if dice.IntN(2) == 0 || leftOut(powerCut) {
+		return copyJournal(l.dir, dir)
+	}
+	if err := l.disk.Fail(); err != nil {
+		return err
+	}
+	_ = l.journal.db.KeepRuleset(context.Background(), "of a commit that nobody hears of", make([]byte, 20_000))
+	l.w.fire(powerCut)
+	_, err := l.disk.Lose(dir, dice)
+	return err
 }
 
 // bury gives a dead router's means back, and stops what it still waits for.

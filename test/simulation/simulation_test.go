@@ -94,7 +94,7 @@ func (r *report) add(o outcome) {
 // kinds are all the faults that there are: one that never strikes proves nothing.
 func kinds() []string {
 	all := []string{
-		crash, pausedSender, failedCommit, diskFull, clockForward, clockBack, forged, down, swapped, concurrent,
+		crash, powerCut, pausedSender, failedCommit, diskFull, clockForward, clockBack, forged, down, swapped, concurrent,
 		repeated, otherBody, hungUp, early,
 		approved, rejected, unapproved,
 		insisting, daysForward, daysBack, twice, contradicting, lostCallback, goneAway, "late success",
