@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -49,17 +50,41 @@ func testReferences(t *testing.T, engine Engine) {
 		}
 	})
 
+	t.Run("a payment is found under the references that it has now", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		made := attemptOf(p, 1)
+		p = next(p, payment.Processing)
+		p.Provider, p.ProviderReference = "payplay", "first"
+		require.NoError(t, journal.Save(t.Context(), changeOf(p, made)))
+		done := closed(made, attempt.Accepted)
+		done.Reference = "ours"
+		p = next(p, payment.Processing)
+		p.ProviderReference = "second"
+		require.NoError(t, journal.Save(t.Context(), changeOf(p, done)))
+		got, err := journal.PaymentByReference(t.Context(), done.Provider, "ours")
+		require.NoError(t, err)
+		require.Equal(t, p, got)
+		got, err = journal.PaymentByProviderReference(t.Context(), "payplay", "second")
+		require.NoError(t, err)
+		require.Equal(t, p, got)
+		_, err = journal.PaymentByProviderReference(t.Context(), "payplay", "first")
+		require.ErrorIs(t, err, payment.ErrNotFound)
+	})
+
 	t.Run("a reference that names two payments names none", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
 		for n := range 2 {
 			p := sample(n)
 			create(t, journal, p)
-			attempt := attemptOf(p, 1)
-			attempt.Reference = "ours"
+			made := attemptOf(p, 1)
+			made.Reference = "ours"
 			p = next(p, payment.Processing)
 			p.Provider, p.ProviderReference = "paygram-eu", "theirs"
-			require.NoError(t, journal.Save(t.Context(), changeOf(p, attempt)))
+			require.NoError(t, journal.Save(t.Context(), changeOf(p, made)))
 		}
 		_, err := journal.PaymentByReference(t.Context(), "paygram-eu", "ours")
 		require.ErrorIs(t, err, payment.ErrAmbiguous)

@@ -103,11 +103,11 @@ func OfClaim(c attempt.Claim) *Claim {
 	return &Claim{Account: c.Account, Object: c.Object, Reference: c.Reference}
 }
 
-// Given identifies what an attempt was given and asks for: 64 bits of a hash. An attempt whose last record has the same
-// may be recorded without them; see Stand.
+// Given identifies what an attempt was given and asks for, and of whom: 64 bits of a hash. An attempt whose last record
+// has the same may be recorded without what it was given; see Stand.
 func Given(a attempt.Attempt) int64 {
 	sum := sha256.New()
-	for _, part := range [][]byte{a.Call, a.State, a.Request} {
+	for _, part := range [][]byte{[]byte(a.Provider), []byte(a.Reference), a.Call, a.State, a.Request} {
 		_, _ = sum.Write(binary.AppendUvarint(nil, uint64(len(part))))
 		_, _ = sum.Write(part)
 	}
