@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/config"
@@ -51,6 +52,13 @@ func (m *Manager) outAlready(account string, _ fault) bool {
 	}
 	_, out := m.current.faults[account]
 	return out
+}
+
+// faultAt is a fault for an error that is of an account as a whole.
+func faultAt(p *config.Provider, reason string, err error) fault {
+	return fault{p.Plugin, reason, []*routing.Problem{
+		{At: p.At, What: strings.ReplaceAll(err.Error(), "\n", "; ")},
+	}}
 }
 
 // faultsOf are the faults of accounts over a set of plugins and with these secrets.

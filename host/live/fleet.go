@@ -207,26 +207,27 @@ func (f *fleets) make(c *config.Config, secrets config.Secrets, activeSet plugin
 		Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}, Health: f.settings.Health,
 		Prices: f.settings.Prices,
 	}
+	rules, err := rulesOver(c, activeSet)
+	err = errors.Join(err, checkNames(c))
 	found := faultsOf(c, secrets, activeSet)
+	if err == nil {
+		f.load(c, activeSet, found)
+	}
 	var used []breakerKey
 	for _, p := range c.Providers {
 		if _, out := found[p.Name]; out {
 			continue
 		}
 		active, _ := activeSet.Of(p.Plugin) // else it has a fault
-		keys, ways, err := f.connect(p, active, secrets.For(p.Name))
-		if err != nil {
-			found[p.Name] = fault{p.Plugin, "its part of the routing file does not fit its plugin", []*routing.Problem{
-				{At: p.At, What: strings.ReplaceAll(err.Error(), "\n", "; ")},
-			}}
+		keys, ways, misfit := f.connect(p, active, secrets.For(p.Name))
+		if misfit != nil {
+			found[p.Name] = faultAt(p, "its part of the routing file does not fit its plugin", misfit)
 			continue
 		}
 		used = append(used, keys...)
 		fleet.Accounts[p.Name] = ways.account(p)
 	}
-	rules, err := rulesOver(c, activeSet)
-	err = errors.Join(err, checkNames(c), found.intolerable(tolerated))
-	if err != nil {
+	if err = errors.Join(err, found.intolerable(tolerated)); err != nil {
 		f.disconnect(used)
 		return nil, nil, err
 	}
@@ -239,6 +240,26 @@ func (f *fleets) make(c *config.Config, secrets config.Secrets, activeSet plugin
 		f.open.Add(-1)
 	})
 	return fleet, found, nil
+}
+
+// load loads the plugins of accounts without a fault, before the accounts are in service: no payment waits for it. One
+// that cannot be loaded is a fault of its accounts.
+func (f *fleets) load(c *config.Config, activeSet plugin.ActiveSet, found faults) {
+	failed := map[string]error{}
+	for _, p := range c.Providers {
+		if _, out := found[p.Name]; out {
+			continue
+		}
+		err, tried := failed[p.Plugin]
+		if !tried {
+			active, _ := activeSet.Of(p.Plugin) // else it has a fault
+			err = active.Load(context.Background())
+			failed[p.Plugin] = err
+		}
+		if err != nil {
+			found[p.Name] = faultAt(p, fmt.Sprintf("its plugin %q cannot be loaded", p.Plugin), err)
+		}
+	}
 }
 
 // unpinned is the problem of an account whose configuration pins other modules of its plugin than the active ones.

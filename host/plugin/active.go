@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"maps"
@@ -32,6 +33,15 @@ func (a Active) For(paymentID string) *Generation {
 func draw(paymentID, digest string) int {
 	sum := sha256.Sum256([]byte("canary\x00" + digest + "\x00" + paymentID))
 	return int(binary.BigEndian.Uint64(sum[:]) % 100)
+}
+
+// Load loads both generations.
+func (a Active) Load(ctx context.Context) error {
+	err := a.Stable.Load(ctx)
+	if err == nil && a.Canary != nil {
+		err = a.Canary.Load(ctx)
+	}
+	return err
 }
 
 // ActiveSet has the active generations by the plugin's name. It is immutable: a change is another ActiveSet.

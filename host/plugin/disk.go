@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	abi "payrouter/abi/v1"
 	"payrouter/host/atomicfile"
 	"payrouter/host/regularfile"
 )
@@ -60,9 +62,12 @@ const (
 	decisionFile    = "record.json"
 	moduleSuffix    = ".wasm"
 	signatureSuffix = ".minisig"
-	unfinished      = "." // starts the name of a file that a crash may leave behind: see atomicfile
-	keptSource      = "kept from before the start"
-	maxDecision     = 1 << 20
+	// descriptionSuffix follows a module's name, for what it answers about itself.
+	descriptionSuffix = ".manifest"
+	maxDescription    = 16 << 20
+	unfinished        = "." // starts the name of a file that a crash may leave behind: see atomicfile
+	keptSource        = "kept from before the start"
+	maxDecision       = 1 << 20
 )
 
 // keepModule writes a module that is about to become active, so that a restart, and a rollback after it, find it.
@@ -86,6 +91,55 @@ func (r *Registry) keepModule(c change) error {
 		return fmt.Errorf("keep the module: %w", err)
 	}
 	return nil
+}
+
+// keepDescription writes a module's answer beside it, after its checksum, so that a start needs not compile the module
+// to know its manifest.
+func (r *Registry) keepDescription(c change) error {
+	if r.settings.Dir == "" || c.code == nil {
+		return nil
+	}
+	d := c.described()
+	path := r.descriptionPath(c.name, c.digest)
+	content := append([]byte(d.checksum()+"\n"), d.said...)
+	if there, err := regularfile.Read(path, maxDescription); err == nil && bytes.Equal(there, content) {
+		return nil
+	}
+	if err := atomicfile.Write(path, content, 0o600); err != nil {
+		return fmt.Errorf("keep the manifest: %w", err)
+	}
+	return nil
+}
+
+func (r *Registry) descriptionPath(name, digest string) string {
+	return filepath.Join(r.settings.Dir, name, digest+moduleSuffix+descriptionSuffix)
+}
+
+// discardDescription removes a manifest that is not the module's.
+func (r *Registry) discardDescription(name, digest string) {
+	_ = os.Remove(r.descriptionPath(name, digest))
+}
+
+// checksum is of the answer, for the module that gave it.
+func (d description) checksum() string { return digestOf(append([]byte(d.digest+"\n"), d.said...)) }
+
+// readDescription reads what keepDescription wrote of a module. The error is also of a manifest that is not in order for this
+// version of the router.
+func (r *Registry) readDescription(name, digest string) (description, error) {
+	path := r.descriptionPath(name, digest)
+	content, err := regularfile.Read(path, maxDescription)
+	if err != nil {
+		return description{}, err
+	}
+	sum, said, _ := bytes.Cut(content, []byte("\n"))
+	if kept := (description{digest: digest, said: said}); kept.checksum() != string(sum) {
+		return description{}, fmt.Errorf("%s is damaged", path)
+	}
+	answer := new(abi.Answer)
+	if err := answer.UnmarshalVTUnsafe(said); err != nil {
+		return description{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return described(digest, answer, said)
 }
 
 // draftDecision writes a decision to the disk without replacing the plugin's former one. Nil where none is kept.

@@ -5,12 +5,11 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/plugin/manifest"
-	"payrouter/host/wasm"
 )
 
 // ErrorOfCompare is what the compare step finds against a manifest that replaces another, with some allowances.
 func (r *Registry) ErrorOfCompare(before, after *abi.Manifest, allow ...Allowance) error {
-	candidate := &Generation{manifest: after, module: &wasm.Module{}}
+	candidate := &Generation{manifest: after, code: newMachineCode(nil)}
 	return r.compare(Candidate{Allow: allow}, candidate, &Generation{manifest: before}, manifest.Compare(before, after))
 }
 
@@ -22,3 +21,9 @@ func (r *Registry) SetStepWithin(within time.Duration) { r.settings.StepWithin =
 
 // CostOf is costOf.
 func CostOf(used time.Duration) time.Duration { return costOf(used) }
+
+// Loading keeps the module from being loaded by others until done is called.
+func (g *Generation) Loading() (done func()) {
+	g.code.busy <- struct{}{}
+	return func() { <-g.code.busy }
+}

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	abi "payrouter/abi/v1"
@@ -92,7 +91,7 @@ func (f *Flow) step(ctx context.Context, export wasm.Export, input, state []byte
 	default:
 		g.guard.flows.Well(f.merchant, now)
 	}
-	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
+	if !notServed(err) {
 		f.record(export, made, step.GetSend() == nil)
 	}
 	return step, made.Fuel, err

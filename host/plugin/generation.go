@@ -35,12 +35,15 @@ func (e *FaultError) Error() string {
 // errNoAnswer is an answer of another kind than the call's, or with what the contract does not have.
 var errNoAnswer = errors.New("the answer is not of the call's kind")
 
-// Generation is one version of a plugin, compiled and described. It is safe for concurrent use: each call has an
+// Generation is one version of a plugin, described, and compiled by when it is called first. It is safe for concurrent use: each call has an
 // instance of the module to itself. It stays open while it has users: the registry, while it is active or kept warm,
 // and the callers of Hold.
 type Generation struct {
-	module   *wasm.Module
+	digest   string
+	code     *machineCode
 	manifest *abi.Manifest
+	// said is the answer that the manifest was read from.
+	said     []byte
 	number   int64
 	registry *Registry
 	// recorder has the plugin's flows, and callbacks its callbacks.
@@ -61,7 +64,7 @@ type Generation struct {
 func (g *Generation) Manifest() *abi.Manifest { return g.manifest }
 
 // Digest is the SHA-256 of the module's bytes, in hexadecimal.
-func (g *Generation) Digest() string { return g.module.Digest() }
+func (g *Generation) Digest() string { return g.digest }
 
 // Number counts generations, over all plugins, in the order in which they were loaded since the router started.
 func (g *Generation) Number() int64 { return g.number }
@@ -73,8 +76,8 @@ func (g *Generation) Hold() { g.registry.hold(g) }
 // Release ends a Hold. The last one closes the generation, in the background.
 func (g *Generation) Release() { g.registry.release(g) }
 
-// Stats are the figures of the module's instances.
-func (g *Generation) Stats() wasm.Stats { return g.module.Stats() }
+// Stats are the figures of the module's instances, zero where it is not loaded.
+func (g *Generation) Stats() wasm.Stats { return g.code.stats() }
 
 // Sendable is nil, or why no new request is made with the generation: an error that wraps ErrQuarantine.
 func (g *Generation) Sendable() error { return g.guard.sendable() }
@@ -105,7 +108,7 @@ func (g *Generation) Receive(ctx context.Context, account string, callback *abi.
 	default:
 		g.guard.callbacks.Well("", now)
 	}
-	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
+	if !notServed(err) {
 		g.callbacks.callback(g, made)
 	}
 	if err != nil {

@@ -127,8 +127,12 @@ func atFault(err error) bool {
 }
 
 // notMade reports whether a call's error means that the plugin was not called.
-func notMade(err error) bool {
-	return errors.Is(err, wasm.ErrBusy) || errors.Is(err, wasm.ErrClosed) || errors.Is(err, wasm.ErrInputTooLarge)
+func notMade(err error) bool { return notServed(err) || errors.Is(err, wasm.ErrInputTooLarge) }
+
+// notServed reports whether a call's error means that there was no instance to call, which is nothing to record.
+func notServed(err error) bool {
+	_, unloaded := errors.AsType[*loadError](err)
+	return unloaded || errors.Is(err, wasm.ErrBusy) || errors.Is(err, wasm.ErrClosed)
 }
 
 // inputOf identifies a flow's call, with the response that it read; nil for none.

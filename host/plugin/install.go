@@ -175,23 +175,43 @@ func (r *Registry) examine(ctx context.Context, c Candidate, t *trail) (*Generat
 		t.done(StepCompile, fmt.Sprintf("generation %d, which is still open, is of the same bytes", generation.number))
 		return generation, nil
 	}
-	module, err := r.compile(ctx, c.Code)
+	module, described, err := r.describe(ctx, c, t)
 	if err != nil {
-		return nil, t.failed(StepCompile, err)
-	}
-	t.done(StepCompile, "")
-	described, err := describe(ctx, module)
-	if err != nil {
-		return nil, errors.Join(t.failed(StepDescribe, err), module.Close(context.WithoutCancel(ctx)))
+		return nil, err
 	}
 	generation := r.newGeneration(module, described, c.Source, statement.Name != "")
 	t.of(generation)
-	t.done(StepDescribe, described.GetTitle())
-	if err := matches(statement, described); err != nil {
+	t.done(StepDescribe, described.manifest.GetTitle())
+	if err := matches(statement, described.manifest); err != nil {
 		generation.Release()
 		return nil, t.failed(StepSignature, err)
 	}
 	return generation, nil
+}
+
+// describe returns a candidate's manifest, and its compiled module; no module where the candidate was active before the
+// start and its manifest is kept.
+func (r *Registry) describe(ctx context.Context, c Candidate, t *trail) (*wasm.Module, description, error) {
+	if c.kept {
+		if described, err := r.readDescription(c.Name, t.about.Digest); err == nil {
+			return nil, described, nil
+		}
+	}
+	module, err := r.compile(ctx, c.Code)
+	if err != nil {
+		return nil, description{}, t.failed(StepCompile, err)
+	}
+	t.done(StepCompile, "")
+	described, err := describe(ctx, module)
+	if err != nil {
+		return nil, description{}, closing(ctx, module, t.failed(StepDescribe, err))
+	}
+	return module, described, nil
+}
+
+// closing closes a module for an error, and returns both.
+func closing(ctx context.Context, module *wasm.Module, err error) error {
+	return errors.Join(err, module.Close(context.WithoutCancel(ctx)))
 }
 
 // compile compiles a module, as long as a step may take.
@@ -210,12 +230,12 @@ func (r *Registry) inTime(ctx, within context.Context, step Step, err error) err
 	return &RefusedError{Step: step, Reason: ErrSlow, What: "longer than " + r.settings.StepWithin.String(), Err: err}
 }
 
-// holdSame holds a generation of the same bytes that is in use and not active, such as a warm one: it was examined
-// before, and has its instances. Nil where there is none.
+// holdSame holds a loaded generation of the same bytes that is in use and not active, such as a warm one: it was
+// examined before, and has its instances. Nil where there is none.
 func (r *Registry) holdSame(digest string, signed bool) *Generation {
 	active := slices.Collect(r.ActiveSet().generations)
 	same, _ := r.users.AcquireAny(func(g *Generation) bool {
-		return g.Digest() == digest && g.signed == signed && !slices.Contains(active, g)
+		return g.Loaded() && g.Digest() == digest && g.signed == signed && !slices.Contains(active, g)
 	})
 	return same
 }
@@ -252,16 +272,31 @@ func matches(statement signature.Statement, m *abi.Manifest) error {
 		m.GetName(), m.GetVersion())
 }
 
-func describe(ctx context.Context, module *wasm.Module) (*abi.Manifest, error) {
-	answer, _, _, err := ask(ctx, module.CallPristine, wasm.Describe, nil, wasm.Env{})
+// description is what a module answers about itself.
+type description struct {
+	digest   string
+	manifest *abi.Manifest
+	// said is the answer that the manifest was read from.
+	said []byte
+}
+
+func describe(ctx context.Context, module *wasm.Module) (description, error) {
+	answer, said, _, err := ask(ctx, module.CallPristine, wasm.Describe, nil, wasm.Env{})
 	if err != nil {
-		return nil, fmt.Errorf("read the manifest: %w", err)
+		return description{}, fmt.Errorf("read the manifest: %w", err)
 	}
-	described := answer.GetManifest()
-	if problems := check.Manifest(described); len(problems) > 0 {
-		return nil, &RefusedError{Step: StepDescribe, Reason: ErrManifest, What: strings.Join(problems, "; ")}
+	return described(module.Digest(), answer, said)
+}
+
+// described is the manifest of an answer, as far as it is in order.
+func described(digest string, answer *abi.Answer, said []byte) (description, error) {
+	found := answer.GetManifest()
+	if problems := check.Manifest(found); len(problems) > 0 {
+		return description{}, &RefusedError{
+			Step: StepDescribe, Reason: ErrManifest, What: strings.Join(problems, "; "),
+		}
 	}
-	return described, nil
+	return description{digest: digest, manifest: found, said: said}, nil
 }
 
 // activate compares an examined candidate with the active generation, and makes it active. The report gets what was

@@ -69,11 +69,11 @@ func (g *Generation) isolated() Isolation {
 }
 
 // caller makes a call as the generation is isolated.
-func (g *Generation) caller() wasm.Caller {
+func (g *Generation) caller(module *wasm.Module) wasm.Caller {
 	if g.isolated() == Pristine {
-		return g.module.CallPristine
+		return module.CallPristine
 	}
-	return g.module.Call
+	return module.Call
 }
 
 // ask calls one export as the generation is isolated. One call in a sample of shared ones is made again on a pristine
@@ -82,11 +82,15 @@ func (g *Generation) caller() wasm.Caller {
 func (g *Generation) ask(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) (*abi.Answer, []byte, wasm.Usage, error) {
-	answer, raw, usage, err := ask(ctx, g.caller(), export, input, env)
+	module, err := g.loaded(ctx)
+	if err != nil {
+		return nil, nil, wasm.Usage{}, err
+	}
+	answer, raw, usage, err := ask(ctx, g.caller(module), export, input, env)
 	if raw == nil || !g.sampled(export) {
 		return answer, raw, usage, err
 	}
-	again, clean, second, problem := ask(ctx, g.module.CallPristine, export, input, env)
+	again, clean, second, problem := ask(ctx, module.CallPristine, export, input, env)
 	usage.CPU += second.CPU
 	if clean == nil || bytes.Equal(raw, clean) {
 		return answer, raw, usage, err // without a second answer there is nothing to compare

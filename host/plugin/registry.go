@@ -199,14 +199,15 @@ func (r *Registry) stateFor(name string) *pluginState {
 	return known
 }
 
-// newGeneration makes a generation of a module, with the caller as its user.
-func (r *Registry) newGeneration(module *wasm.Module, manifest *abi.Manifest, source string, signed bool) *Generation {
+// newGeneration makes a generation of a module, which is nil until it is loaded, with the caller as its user.
+func (r *Registry) newGeneration(module *wasm.Module, d description, source string, signed bool) *Generation {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.last++
+	manifest := d.manifest
 	known := r.stateFor(manifest.GetName())
 	generation := &Generation{
-		module: module, manifest: manifest, number: r.last, registry: r, source: source, signed: signed,
+		digest: d.digest, code: newMachineCode(module), manifest: manifest, said: d.said, number: r.last, registry: r, source: source, signed: signed,
 		recorder: known.recorder, callbacks: known.callbacks, loadedAt: r.settings.Now().UTC(),
 		operations: operationsOf(manifest), guard: r.newGuard(manifest.GetName()),
 		isolation: r.settings.Isolation.of(manifest.GetName(), signed),
@@ -297,7 +298,7 @@ func (r *Registry) release(g *Generation) {
 
 // closeGeneration closes a generation without users.
 func (r *Registry) closeGeneration(g *Generation) {
-	err := g.module.Close(r.base)
+	err := g.code.close(r.base)
 	r.mutex.Lock()
 	delete(r.open, g)
 	if err != nil {
@@ -329,7 +330,7 @@ func (r *Registry) Close(ctx context.Context) error {
 	r.active, r.states = ActiveSet{}, map[string]*pluginState{}
 	problems := r.broken
 	for generation := range r.open {
-		if err := generation.module.Close(ctx); err != nil {
+		if err := generation.code.close(ctx); err != nil {
 			problems = append(problems, fmt.Errorf("close %s: %w", generation.manifest.GetName(), err))
 			continue
 		}

@@ -31,8 +31,10 @@ type GenerationStatus struct {
 	Number          int64
 	Digest, Version string
 	State           State
-	LoadedAt        time.Time
-	Source          string
+	// LoadedAt is when it became known, and Loaded reports whether it is compiled.
+	LoadedAt time.Time
+	Loaded   bool
+	Source   string
 	// Signed: with a trusted key.
 	Signed bool
 	Stats  wasm.Stats
@@ -107,8 +109,8 @@ func (r *Registry) status(name string, known *pluginState) Status {
 		}
 		status.Generations = append(status.Generations, GenerationStatus{
 			Number: g.number, Digest: g.Digest(), Version: g.manifest.GetVersion(), State: stateOf(g, active, known),
-			LoadedAt: g.loadedAt,
-			Source:   g.source, Signed: g.signed, Stats: g.Stats(), Quarantine: g.guard.quarantine.Load(),
+			LoadedAt: g.loadedAt, Loaded: g.Loaded(),
+			Source: g.source, Signed: g.signed, Stats: g.Stats(), Quarantine: g.guard.quarantine.Load(),
 			Faults: g.guard.flows.Count(), CallbackFaults: g.guard.callbacks.Count(),
 			OverBudget: g.guard.cpu.Spent(r.settings.Now()), Refused: g.guard.refused.Load(),
 			Isolation: g.isolated(), Kept: g.kept.Load(),

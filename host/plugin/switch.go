@@ -28,10 +28,22 @@ type change struct {
 	starting, restored bool
 }
 
+// described is what the new module answered.
+func (c change) described() description {
+	g := c.active.Stable
+	if c.active.Canary != nil {
+		g = c.active.Canary
+	}
+	return description{digest: c.digest, manifest: g.manifest, said: g.said}
+}
+
 // serve carries a change out. The caller holds r.changing, and every generation of the change.
 func (r *Registry) serve(ctx context.Context, t *trail, c change) error {
 	if err := r.keepModule(c); err != nil {
 		return t.failed(StepKeep, err)
+	}
+	if err := r.keepDescription(c); err != nil {
+		t.note(StepKeep, "the next start compiles it to know its manifest", err)
 	}
 	decided, draft, err := r.decide(c, t.source)
 	if err != nil {

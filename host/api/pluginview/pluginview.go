@@ -17,6 +17,7 @@ type PluginGeneration struct {
 	Version   string    `json:"version" example:"1.2.0"`
 	State     string    `json:"state" enum:"active,canary,shadow,warm,draining"`
 	LoadedAt  time.Time `json:"loaded_at"`
+	Loaded    bool      `json:"loaded" doc:"Whether it is compiled; one that no account names is not after a restart"`
 	Source    string    `json:"source,omitempty" example:"upload by ops"`
 	Signed    bool      `json:"signed" doc:"Whether a trusted key stands behind it"`
 	Instances int       `json:"instances"`
@@ -229,7 +230,7 @@ func Of(s plugin.Status, events bool) Plugin {
 	}
 	for i, g := range s.Generations {
 		shown.Generations[i] = PluginGeneration{
-			Number: g.Number, Digest: g.Digest, Version: g.Version, State: string(g.State), LoadedAt: g.LoadedAt,
+			Number: g.Number, Digest: g.Digest, Version: g.Version, State: string(g.State), LoadedAt: g.LoadedAt, Loaded: g.Loaded,
 			Source: g.Source, Signed: g.Signed,
 			Instances: g.Stats.Instances, Idle: g.Stats.Idle, Calls: g.Stats.Calls, Discarded: g.Stats.Discarded,
 			Faults: PluginFaults(g.Faults), CallbackFaults: PluginFaults(g.CallbackFaults), OverBudget: g.OverBudget,
