@@ -43,6 +43,7 @@ type Options struct {
 // may use it at once. Its maker closes it, after all its modules.
 type Compiler struct {
 	cache   wazero.CompilationCache
+	metered meteredFiles
 	options Options
 	gate    *gate
 	budget  *budget
@@ -89,6 +90,9 @@ func New(dir string, options Options) (*Compiler, error) {
 		return nil, fmt.Errorf("cache of compiled plugins: %w", err)
 	}
 	c.cache = cache
+	if build := buildID(); build != "" && !options.Unmetered {
+		c.metered = meteredFiles{dir: filepath.Join(dir, "metered"), build: build}
+	}
 	return c, nil
 }
 
@@ -154,39 +158,49 @@ func (c *Compiler) compile(ctx context.Context, code []byte, limits Limits) (*Mo
 			What:   fmt.Sprintf("%d bytes, at most %d", len(code), limits.Code),
 		}
 	}
-	metered, globals, err := c.prepare(code, limits)
+	name := digest(code)
+	made, err := c.prepare(name, code, limits)
 	if err != nil {
 		return nil, err
 	}
-	name := digest(code)
 	done, err := c.turn(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
 	defer done()
-	m := &Module{digest: name, limits: limits, compiler: c, globals: globals}
-	if err := m.build(ctx, c.cache, metered); err != nil {
+	m := &Module{digest: name, limits: limits, compiler: c, globals: made.globals}
+	if err := m.build(ctx, c.cache, made.code); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
 // prepare checks a module and returns the bytes to compile, and the exports of the globals that an image has.
-func (c *Compiler) prepare(code []byte, limits Limits) (metered []byte, globals []string, err error) {
+func (c *Compiler) prepare(name string, code []byte, limits Limits) (made rewritten, err error) {
 	p, err := decode(code)
 	if err != nil {
-		return nil, nil, err
+		return rewritten{}, err
 	}
 	if err := p.verify(); err != nil {
-		return nil, nil, err
+		return rewritten{}, err
 	}
 	if p.memories[0].least > limits.MemoryPages {
-		return nil, nil, &RefusedError{
+		return rewritten{}, &RefusedError{
 			Reason: ErrTooLarge,
 			What:   fmt.Sprintf("memory of %d pages, at most %d", p.memories[0].least, limits.MemoryPages),
 		}
 	}
-	return meter(p, !c.options.Unmetered)
+	if kept, found := c.metered.read(name); found {
+		return kept, nil
+	}
+	if made.code, made.globals, err = meter(p, !c.options.Unmetered); err != nil {
+		return rewritten{}, err
+	}
+	if err := c.metered.keep(name, made); err != nil {
+		c.options.Logger.Warn("keep a rewritten module: the next start rewrites what is not there",
+			slog.String("digest", name), slog.Any("error", err))
+	}
+	return made, nil
 }
 
 // build makes the runtime, the machine code and the first instance. Each module has a runtime of its own, so that

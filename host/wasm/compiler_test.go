@@ -18,7 +18,7 @@ func TestMachineCodeIsKeptOnDisk(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "cache")
 	files := func() (names []string) {
-		entries, err := filepath.Glob(filepath.Join(dir, "*", "*"))
+		entries, err := filepath.Glob(filepath.Join(dir, "wazero-*", "*"))
 		require.NoError(t, err)
 		return entries
 	}

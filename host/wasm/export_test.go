@@ -16,6 +16,25 @@ func Rewrite(code []byte, charge bool) ([]byte, error) {
 	return metered, err
 }
 
+// BuildID identifies the program of the test.
+func BuildID() string { return buildID() }
+
+// SetBuild has a compiler keep, and find, rewritten modules as another program does.
+func (c *Compiler) SetBuild(build string) { c.metered.build = build }
+
+// Keep keeps a module as what becomes of another when it is rewritten.
+func (c *Compiler) Keep(digest string, code []byte) error {
+	p, err := decode(code)
+	if err != nil {
+		return err
+	}
+	made := rewritten{}
+	if made.code, made.globals, err = meter(p, true); err != nil {
+		return err
+	}
+	return c.metered.keep(digest, made)
+}
+
 // ReadSigned and ReadUnsigned read one LEB128 number, and tell how many bytes it took.
 func ReadSigned(raw []byte, bits int) (value int64, used int, err error) {
 	r := &reader{code: raw, end: len(raw)}
