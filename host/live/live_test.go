@@ -100,22 +100,51 @@ func compile(dir string) error {
 		compiler.Close(context.Background()))
 }
 
-func registryOf(t *testing.T, names ...string) *plugin.Registry {
+// compiler has the shipped plugins' machine code.
+func compiler(t *testing.T) *wasm.Compiler {
 	t.Helper()
 	module(t, "paygram") // makes the machine code
-	compiler, err := wasm.New(filepath.Join(built.dir, "compiled"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
+	made, err := wasm.New(filepath.Join(built.dir, "compiled"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	registry := plugin.NewRegistry(compiler, plugin.Settings{})
-	t.Cleanup(func() {
-		require.NoError(t, registry.Close(context.Background()))
-		require.NoError(t, compiler.Close(context.Background()))
-	})
+	t.Cleanup(func() { require.NoError(t, made.Close(context.Background())) })
+	return made
+}
+
+func registryOf(t *testing.T, names ...string) *plugin.Registry {
+	t.Helper()
+	return registryIn(t, compiler(t), "", names...)
+}
+
+// registryIn is a registry that keeps its plugins in a folder; empty keeps them nowhere.
+func registryIn(t *testing.T, compiler *wasm.Compiler, kept string, names ...string) *plugin.Registry {
+	t.Helper()
+	registry := plugin.NewRegistry(compiler, plugin.Settings{Dir: kept})
+	t.Cleanup(func() { require.NoError(t, registry.Close(context.Background())) })
 	dir := t.TempDir()
 	for _, name := range names {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), module(t, name), 0o600))
 	}
 	require.NoError(t, registry.LoadDir(t.Context(), dir))
 	return registry
+}
+
+// restarted is a registry with plugins of before its start, none of which is compiled, and the folder of their modules.
+func restarted(t *testing.T, names ...string) (registry *plugin.Registry, kept string) {
+	t.Helper()
+	kept = t.TempDir()
+	require.NoError(t, registryIn(t, compiler(t), kept, names...).Close(t.Context()))
+	registry = registryIn(t, compiler(t), kept)
+	for _, name := range names {
+		require.False(t, isLoaded(t, registry, name))
+	}
+	return registry, kept
+}
+
+func isLoaded(t *testing.T, registry *plugin.Registry, name string) bool {
+	t.Helper()
+	generation, found := registry.Current(name)
+	require.True(t, found)
+	return generation.Loaded()
 }
 
 const token = "made-up-token-0123456789"
@@ -139,6 +168,8 @@ type plan struct {
 	settings  live.Settings
 	unwatched bool
 	beside    *harness
+	// registry has the plugins; nil makes one with paygram.
+	registry *plugin.Registry
 }
 
 // one is a configuration with one account and a rule of a name.
@@ -164,7 +195,10 @@ func newHarness(t *testing.T, with plan) *harness {
 
 func try(t *testing.T, with plan) (*harness, error) {
 	t.Helper()
-	h := &harness{t: t, dir: t.TempDir(), registry: registryOf(t, "paygram")}
+	h := &harness{t: t, dir: t.TempDir(), registry: with.registry}
+	if h.registry == nil {
+		h.registry = registryOf(t, "paygram")
+	}
 	if with.beside != nil {
 		h.dir, h.provider = with.beside.dir, with.beside.provider
 	} else {

@@ -3,6 +3,7 @@
 package regularfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -41,14 +42,15 @@ func Read(path string, most int64) (content []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err = io.ReadAll(io.LimitReader(file, most+1))
-	if err == nil && int64(len(content)) > most {
+	// Room for what the file seems to have, so that a large one is not copied as the buffer grows.
+	read := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
+	if _, err = read.ReadFrom(io.LimitReader(file, most+1)); err == nil && int64(read.Len()) > most {
 		err = tooLarge(path, most)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return content, nil
+	return read.Bytes(), nil
 }
 
 func admit(path string, info fs.FileInfo, most int64) error {
