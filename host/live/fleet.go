@@ -253,7 +253,7 @@ func (f *fleets) load(c *config.Config, activeSet plugin.ActiveSet, found faults
 		err, tried := failed[p.Plugin]
 		if !tried {
 			active, _ := activeSet.Of(p.Plugin) // else it has a fault
-			err = active.Load(context.Background())
+			err = active.Load()
 			failed[p.Plugin] = err
 		}
 		if err != nil {

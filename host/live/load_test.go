@@ -46,7 +46,7 @@ func TestAnEditNamesAPluginThatIsBeingLoaded(t *testing.T) {
 	generation, _ := registry.Current("cryptogram")
 	var others sync.WaitGroup
 	for range 3 {
-		others.Go(func() { assert.NoError(t, generation.Load(t.Context())) })
+		others.Go(func() { assert.NoError(t, generation.Load()) })
 	}
 	_, err := h.manager.Put(h.routing("both", second), "ops", h.tag())
 	require.NoError(t, err)

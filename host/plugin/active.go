@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"maps"
@@ -36,10 +35,10 @@ func draw(paymentID, digest string) int {
 }
 
 // Load loads both generations.
-func (a Active) Load(ctx context.Context) error {
-	err := a.Stable.Load(ctx)
+func (a Active) Load() error {
+	err := a.Stable.Load()
 	if err == nil && a.Canary != nil {
-		err = a.Canary.Load(ctx)
+		err = a.Canary.Load()
 	}
 	return err
 }

@@ -78,8 +78,8 @@ func (g *Generation) Loaded() bool { return g.code.module.Load() != nil }
 
 // Load compiles the module, where that was not done yet. It is for who is about to send payments to the generation: a
 // call loads it too, and waits for it. A module that is not the one of the manifest is a *RefusedError.
-func (g *Generation) Load(ctx context.Context) error {
-	_, err := g.loaded(ctx)
+func (g *Generation) Load() error {
+	_, err := g.loaded(g.registry.base)
 	return err
 }
 

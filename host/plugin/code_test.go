@@ -62,7 +62,7 @@ func TestARestartCompilesNothingThatIsNotNamed(t *testing.T) {
 	require.Zero(t, loads(t, registry))
 
 	active, _ := registry.ActiveSet().Of("hostile")
-	require.NoError(t, active.Load(t.Context()))
+	require.NoError(t, active.Load())
 	require.True(t, generation.Loaded())
 	require.Equal(t, 1, loads(t, registry))
 	status, _ = registry.Plugin("hostile")
@@ -133,7 +133,7 @@ func TestAModuleThatIsNotItsManifestsDoesNotServe(t *testing.T) {
 	require.NoError(t, again.LoadDir(t.Context(), t.TempDir()))
 	generation, _ := again.Current("hostile")
 	require.Equal(t, "7.0.0", generation.Manifest().GetVersion())
-	require.ErrorIs(t, generation.Load(t.Context()), plugin.ErrManifest)
+	require.ErrorIs(t, generation.Load(), plugin.ErrManifest)
 	require.False(t, generation.Loaded())
 	_, _, err = generation.Receive(t.Context(), "", nil)
 	require.ErrorIs(t, err, plugin.ErrManifest)
@@ -197,7 +197,7 @@ func TestARegistryClosesWhileItsModulesAreLoaded(t *testing.T) {
 		var callers sync.WaitGroup
 		for range 4 {
 			callers.Go(func() {
-				if err := generation.Load(t.Context()); err != nil {
+				if err := generation.Load(); err != nil {
 					assert.ErrorIs(t, err, wasm.ErrClosed)
 				}
 			})
@@ -231,16 +231,16 @@ func TestAModuleThatIsNotCompiledIsReadAllTheSame(t *testing.T) {
 	generation, _ := again.Current("hostile")
 	path := filepath.Join(kept, "hostile", digestOf(code)+".wasm")
 	require.NoError(t, os.WriteFile(path, code[:len(code)-1], 0o600))
-	require.ErrorContains(t, generation.Load(t.Context()), path+" is damaged")
+	require.ErrorContains(t, generation.Load(), path+" is damaged")
 	require.NoError(t, os.WriteFile(path, code, 0o600))
-	require.NoError(t, generation.Load(t.Context()), "it can be tried again")
+	require.NoError(t, generation.Load(), "it can be tried again")
 }
 
 func TestNothingIsLoadedIntoARegistryThatIsClosed(t *testing.T) {
 	t.Parallel()
 	generation, registry, _ := restarted(t, module(t, ""))
 	require.NoError(t, registry.Close(t.Context()))
-	require.ErrorIs(t, generation.Load(t.Context()), wasm.ErrClosed)
+	require.ErrorIs(t, generation.Load(), wasm.ErrClosed)
 }
 
 // A candidate is compared with what is active, whether that is compiled or not; a rollback brings it back.

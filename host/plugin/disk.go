@@ -123,8 +123,8 @@ func (r *Registry) discardDescription(name, digest string) {
 // checksum is of the answer, for the module that gave it.
 func (d description) checksum() string { return digestOf(append([]byte(d.digest+"\n"), d.said...)) }
 
-// readDescription reads what keepDescription wrote of a module. The error is also of a manifest that is not in order for this
-// version of the router.
+// readDescription reads what keepDescription wrote of a module. The error is also of a manifest that is not in order
+// for this version of the router.
 func (r *Registry) readDescription(name, digest string) (description, error) {
 	path := r.descriptionPath(name, digest)
 	content, err := regularfile.Read(path, maxDescription)

@@ -35,9 +35,9 @@ func (e *FaultError) Error() string {
 // errNoAnswer is an answer of another kind than the call's, or with what the contract does not have.
 var errNoAnswer = errors.New("the answer is not of the call's kind")
 
-// Generation is one version of a plugin, described, and compiled by when it is called first. It is safe for concurrent use: each call has an
-// instance of the module to itself. It stays open while it has users: the registry, while it is active or kept warm,
-// and the callers of Hold.
+// Generation is one version of a plugin: described, and compiled by its first call. It is safe for concurrent use: each
+// call has an instance of the module to itself. It stays open while it has users: the registry, while it is active or
+// kept warm, and the callers of Hold.
 type Generation struct {
 	digest   string
 	code     *machineCode

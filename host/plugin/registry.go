@@ -207,7 +207,8 @@ func (r *Registry) newGeneration(module *wasm.Module, d description, source stri
 	manifest := d.manifest
 	known := r.stateFor(manifest.GetName())
 	generation := &Generation{
-		digest: d.digest, code: newMachineCode(module), manifest: manifest, said: d.said, number: r.last, registry: r, source: source, signed: signed,
+		digest: d.digest, code: newMachineCode(module), manifest: manifest, said: d.said, number: r.last, registry: r,
+		source: source, signed: signed,
 		recorder: known.recorder, callbacks: known.callbacks, loadedAt: r.settings.Now().UTC(),
 		operations: operationsOf(manifest), guard: r.newGuard(manifest.GetName()),
 		isolation: r.settings.Isolation.of(manifest.GetName(), signed),

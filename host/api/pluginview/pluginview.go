@@ -230,8 +230,8 @@ func Of(s plugin.Status, events bool) Plugin {
 	}
 	for i, g := range s.Generations {
 		shown.Generations[i] = PluginGeneration{
-			Number: g.Number, Digest: g.Digest, Version: g.Version, State: string(g.State), LoadedAt: g.LoadedAt, Loaded: g.Loaded,
-			Source: g.Source, Signed: g.Signed,
+			Number: g.Number, Digest: g.Digest, Version: g.Version, State: string(g.State), LoadedAt: g.LoadedAt,
+			Loaded: g.Loaded, Source: g.Source, Signed: g.Signed,
 			Instances: g.Stats.Instances, Idle: g.Stats.Idle, Calls: g.Stats.Calls, Discarded: g.Stats.Discarded,
 			Faults: PluginFaults(g.Faults), CallbackFaults: PluginFaults(g.CallbackFaults), OverBudget: g.OverBudget,
 			Refused: g.Refused, Isolation: string(g.Isolation), Kept: g.Kept,
