@@ -4,6 +4,7 @@ package guest
 
 import (
 	"runtime"
+	"runtime/debug"
 	"unsafe"
 )
 
@@ -61,23 +62,22 @@ func run(call export, pointer unsafe.Pointer, length int32) int64 {
 		output = make([]byte, answer.SizeVT())
 		size, _ = answer.MarshalToSizedBufferVT(output)
 	}
-	yield(length + int32(size))
+	yield(length, int32(size))
 	start := unsafe.SliceData(output[len(output)-size:])
 	return int64(uintptr(unsafe.Pointer(start)))<<32 | int64(size)
 }
 
-// unyielded is how much calls have handled since the last one yielded, in bytes.
-var unyielded int32 //nolint:gochecknoglobals // see yield
+//nolint:gochecknoglobals // an instance has one
+var turns pace
 
-// yield gives the collector its turn now and then: a reactor whose exports never do dies of a full memory. Doing so
-// after every call would take a tenth of a small one's time.
-func yield(handled int32) {
-	const (
-		often = 64 << 10
-		least = 1 << 10 // that the smallest call counts for
-	)
-	if unyielded += least + handled; unyielded > often {
-		unyielded = 0
+// yield gives the collector its turn now and then, and an instance that serves many calls a smaller heap: see pace.
+func yield(given, made int32) {
+	const grown = 25 // percent, by which the heap grows before it is collected
+	turn, early := turns.after(given, made)
+	if early {
+		debug.SetGCPercent(grown)
+	}
+	if turn {
 		runtime.Gosched()
 	}
 }

@@ -17,7 +17,9 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
+	"payrouter/abi/conformance/check"
 	"payrouter/abi/conformance/vector"
+	abi "payrouter/abi/v1"
 	"payrouter/host/wasm"
 	"payrouter/host/wasm/checked"
 )
@@ -155,4 +157,61 @@ func (l *listener) NewFunctionListener(of api.FunctionDefinition) experimental.F
 				l.ran[index-*l.first] = true
 			}
 		})
+}
+
+// A guest that serves many calls keeps its heap small: the SDK has it collected early. A guest as after its start does
+// not live to need that.
+func TestAGuestOfManyCallsKeepsItsMemorySmall(t *testing.T) {
+	t.Parallel()
+	const plugin, most = "../../../plugins/paygram", 6 << 20
+	v, err := vector.Read(plugin + "/testdata/issue-with-page.txtar")
+	require.NoError(t, err)
+	guest, err := checked.New(compilerIn(t, "")).Compile(t.Context(), build(t, plugin))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, guest.Close(context.Background())) })
+	watched := &memory{Guest: guest}
+	pay, err := v.Again(t.Context(), vector.NewSandboxed(watched))
+	require.NoError(t, err)
+	for range 3000 {
+		require.NoError(t, pay())
+	}
+	t.Logf("%d KiB", watched.most>>10)
+	require.Positive(t, watched.most)
+	require.LessOrEqual(t, watched.most, int64(most))
+}
+
+// The host prepares the instance that pristine calls begin as by calls about nothing, over a hundred of them for a
+// plugin that uses little memory. They are not the many calls that a guest is collected early for.
+func TestAPristineGuestIsNotCollectedEarly(t *testing.T) {
+	t.Parallel()
+	guest, err := checked.New(compilerIn(t, "")).Compile(t.Context(), build(t, filepath.Join("testdata", "pacer")))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, guest.Close(context.Background())) })
+	input, err := (&abi.Call{Operation: "ask"}).MarshalVT()
+	require.NoError(t, err)
+	percent := func(answer []byte, _ check.Usage, err error) string {
+		require.NoError(t, err)
+		decoded := new(abi.Answer)
+		require.NoError(t, decoded.UnmarshalVTUnsafe(answer))
+		return decoded.GetStep().GetDone().GetProviderReference()
+	}
+	for range 100 {
+		require.Equal(t, "100", percent(guest.CallAlone(t.Context(), check.Prepare, input)))
+	}
+	for range 100 {
+		_ = percent(guest.Call(t.Context(), check.Prepare, input))
+	}
+	require.Equal(t, "25", percent(guest.Call(t.Context(), check.Prepare, input)))
+}
+
+// memory is a guest of which the largest memory is recorded.
+type memory struct {
+	check.Guest
+	most int64
+}
+
+func (m *memory) Call(ctx context.Context, export check.Export, input []byte) ([]byte, check.Usage, error) {
+	answer, usage, err := m.Guest.Call(ctx, export, input)
+	m.most = max(m.most, usage.Memory)
+	return answer, usage, err
 }
