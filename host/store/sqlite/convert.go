@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"time"
 
 	"payrouter/host/attempt"
@@ -31,7 +33,8 @@ const (
 	formerEvents   = `SELECT seq, doc, snapshot FROM former_event WHERE payment_id = ? ORDER BY seq`
 	formerKeys     = `SELECT merchant, value, fingerprint, status, body, created_at, settled_clock FROM former_key
 		WHERE payment_id = ?`
-	formerClaims = `SELECT account, object, reference FROM former_claim WHERE owner = ?`
+	formerClaims = `SELECT account, object, reference FROM former_claim WHERE owner = ?
+		ORDER BY account, object, reference`
 
 	findConverted = `SELECT id, merchant, due, answer, settled FROM owner WHERE number = ?`
 
@@ -62,7 +65,8 @@ type history struct {
 	// key is nil where it is purged; settled is when its lifetime began.
 	key     *attempt.Key
 	settled sql.NullInt64
-	claims  []attempt.Claim
+	// claims are sorted, each once.
+	claims []attempt.Claim
 	// The JSON of the payment or the run, of its attempts and of its entries, as it was written: a member that this
 	// release does not know stays in it.
 	doc                    []byte
@@ -424,6 +428,11 @@ func (t transaction) history(number int64) (h history, err error) {
 			})
 		}
 	}
+	slices.SortFunc(h.claims, func(a, b attempt.Claim) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Object, b.Object),
+			cmp.Compare(a.Reference, b.Reference))
+	})
+	h.claims = slices.Compact(h.claims)
 	if h.settled.Valid && h.settled.Int64 < 0 {
 		h.settled = sql.NullInt64{}
 		return h, nil

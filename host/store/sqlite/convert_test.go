@@ -191,9 +191,16 @@ func TestWhatThisReleaseWritesGoesBackAndComesAgain(t *testing.T) {
 		over.Event, over.Response = attempt.Accepted, []byte(`{"status": 200}`)
 		p.Version, p.Status, p.Attempts = 2, payment.RequiresAction, 1
 		p.NextCheck = p.CreatedAt.Add(time.Minute)
+		// Further claims: of an account that sorts before, and of the same object again.
+		claim := attempt.Claim{
+			Account: "cryptogram", Object: "Withdrawal", Reference: p.ProviderReference, Owner: p.OwnerID(),
+		}
+		if n%2 == 0 {
+			claim.Account = "payplay"
+		}
 		require.NoError(t, db.Save(t.Context(), payment.Change{
 			Payment: p, Attempts: []attempt.Attempt{over}, Entries: []payment.Entry{entry(p, 3)},
-			Answer: &attempt.Answer{Status: 201, Body: fmt.Appendf(nil, "{ %d }\n", n)},
+			Answer: &attempt.Answer{Status: 201, Body: fmt.Appendf(nil, "{ %d }\n", n)}, Claim: &claim,
 		}))
 		p.Version++
 		if n%5 == 0 {
