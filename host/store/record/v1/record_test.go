@@ -124,7 +124,13 @@ func TestGivenTellsApartWhatIsDifferent(t *testing.T) {
 	t.Parallel()
 	seen := map[int64]int{}
 	all := []attempt.Attempt{
-		{}, {Provider: "ab"}, {Reference: "ab"}, {Call: []byte("ab")}, {Call: []byte("a"), State: []byte("b")}, {State: []byte("ab")}, {Request: []byte("ab")},
+		{},
+		{Provider: "ab"},
+		{Reference: "ab"},
+		{Call: []byte("ab")},
+		{Call: []byte("a"), State: []byte("b")},
+		{State: []byte("ab")},
+		{Request: []byte("ab")},
 	}
 	for i, a := range all {
 		before, twice := seen[Given(a)]
