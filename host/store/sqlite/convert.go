@@ -343,8 +343,8 @@ func (h history) draft() (d *draft, err error) {
 
 // convertNames writes the owner's row, and the rows by which it and its parts are found.
 func (t transaction) convertNames(h history, o *owner) error {
-	for i, e := range h.entries {
-		if _, err := t.exec(insertEvent, e.ID, h.entries[i].Sequence); err != nil {
+	for _, e := range h.entries {
+		if _, err := t.exec(insertEvent, e.ID, e.Sequence); err != nil {
 			return fmt.Errorf("event %s: %w", e.ID, err)
 		}
 	}

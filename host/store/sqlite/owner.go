@@ -173,19 +173,18 @@ func (d *draft) further() (err error) {
 
 // encodedWith is the record without what the attempts that stand were given.
 func (d *draft) encodedWith(stands []bool) ([]byte, error) {
-	parts := &record.Change{}
-	parts.Payment, parts.Run, parts.Input, parts.Output = d.record.Payment, d.record.Run, d.record.Input, d.record.Output
-	parts.Entries, parts.Answer, parts.Key, parts.Claims = d.record.Entries, d.record.Answer, d.record.Key, d.record.Claims
-	for i, a := range d.record.Attempts {
-		part := &record.Attempt{
-			Document: a.Document, Call: a.Call, State: a.State, Request: a.Request, Response: a.Response,
-		}
-		if stands[i] {
-			part.Stand()
-		}
-		parts.Attempts = append(parts.Attempts, part)
+	whole := d.record
+	part := &record.Change{
+		Payment: whole.Payment, Run: whole.Run, Input: whole.Input, Output: whole.Output, Entries: whole.Entries,
+		Answer: whole.Answer, Key: whole.Key, Claims: whole.Claims,
 	}
-	return record.Encode(parts)
+	for i, a := range whole.Attempts {
+		if stands[i] {
+			a = a.Standing()
+		}
+		part.Attempts = append(part.Attempts, a)
+	}
+	return record.Encode(part)
 }
 
 // create writes an owner's first change, with its key.

@@ -15,7 +15,7 @@ import (
 )
 
 // OfPayment is a payment's change as a record, without a key. What it opens or closes is recorded as a whole; see
-// Stand. A change that holds attempts or entries of another payment is store.ErrTaken.
+// Standing. A change that holds attempts or entries of another payment is store.ErrTaken.
 func OfPayment(change payment.Change) (*Change, error) {
 	p := change.Payment
 	document, err := encodePayment(p)
@@ -104,7 +104,7 @@ func OfClaim(c attempt.Claim) *Claim {
 }
 
 // Given identifies what an attempt was given and asks for, and of whom: 64 bits of a hash. An attempt whose last record
-// has the same may be recorded without what it was given; see Stand.
+// has the same may be recorded without what it was given; see Standing.
 func Given(a attempt.Attempt) int64 {
 	sum := sha256.New()
 	for _, part := range [][]byte{[]byte(a.Provider), []byte(a.Reference), a.Call, a.State, a.Request} {
@@ -114,9 +114,9 @@ func Given(a attempt.Attempt) int64 {
 	return int64(binary.BigEndian.Uint64(sum.Sum(nil))) //nolint:gosec // bits
 }
 
-// Stand leaves out of an attempt's record what its last record has, too.
-func (x *Attempt) Stand() {
-	x.Call, x.State, x.Request, x.Stands = nil, nil, nil, true
+// Standing is an attempt's record without what its last record has, too.
+func (x *Attempt) Standing() *Attempt {
+	return &Attempt{Document: x.Document, Stands: true, Response: x.Response}
 }
 
 // paymentDoc is a payment as JSON. The caller's options are objects whose text is kept to the byte, which JSON inside

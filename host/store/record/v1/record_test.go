@@ -100,7 +100,7 @@ func TestAttemptsAreTheFoldOfTheirRecords(t *testing.T) {
 		made, err := ofAttempt(a)
 		require.NoError(t, err)
 		if stands {
-			made.Stand()
+			return made.Standing()
 		}
 		return made
 	}
